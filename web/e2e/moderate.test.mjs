@@ -199,6 +199,19 @@ test('viewers get the room later while the delay is on, and super chats are tick
   await moderator.waitForSelector('.super:not(.read)');
 });
 
+test('reactions of the room are chosen, taken back, and given up for those of the platform', async () => {
+  const chosen = () => moderator.$$eval('#reaction-chips [aria-pressed=true]', (all) => all.map(({ dataset }) => dataset.reaction));
+  const offered = () => viewer.$$eval('#reactions .react', (all) => all.map(({ dataset }) => dataset.reaction));
+  await until('those of the platform', async () => String(await chosen()) === 'clap,fire,laugh,wow');
+  await moderator.click('#reaction-chips [data-reaction=gg]');
+  await moderator.click('#reaction-chips [data-reaction=wow]');
+  await until('the viewer has the set', async () => String(await offered()) === 'clap,fire,laugh,gg');
+  await moderator.keyboard.press('z');
+  await until('the last click is taken back', async () => String(await offered()) === 'clap,fire,laugh,wow,gg');
+  await moderator.click('#reaction-default');
+  await until('those of the platform again', async () => String(await offered()) === 'clap,fire,laugh,wow' && String(await chosen()) === 'clap,fire,laugh,wow');
+});
+
 test('words are tried, saved, and send messages to review', async () => {
   await moderator.click('#word-add');
   await moderator.fill('.rule textarea', 'ending, *spoil');

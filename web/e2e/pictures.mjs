@@ -1,4 +1,5 @@
-// Writes pictures of docs/pictures: the player page from a scripted room, the moderator console from a real one.
+// Writes docs/pictures: the player page and the element from a scripted room, the moderator console from a real one,
+// the overlay with its samples, the replay player with the demo recording.
 
 import { fileURLToPath } from 'node:url';
 import { launch, newContext, open } from './browser.mjs';
@@ -112,8 +113,111 @@ async function player(browser) {
   await source.stop();
 }
 
+const OVERLAYS = {
+  'overlay-list': { query: 'mode=list', viewport: { width: 420, height: 620 } },
+  'overlay-danmaku': { query: 'mode=danmaku', viewport: { width: 960, height: 540 } },
+  'overlay-both': { query: 'mode=both&size=20', viewport: { width: 960, height: 540 } },
+};
+/** A picture of a stream below the overlay. */
+const STREAM = 'html { background: radial-gradient(70% 90% at 70% 20%, #6d4f9e, transparent), linear-gradient(160deg, #1d2440, #40264d 60%, #1a1a2e); }';
+const BUILDERS = {
+  'overlay-builder': { locale: 'en-US', colorScheme: 'dark' },
+  'overlay-builder-light-zh': { locale: 'zh-CN', colorScheme: 'light' },
+};
+
+async function overlay(browser) {
+  const server = await Server.start();
+  try {
+    for (const [name, { query, viewport }] of Object.entries(OVERLAYS)) {
+      const page = await (await newContext(browser, { viewport, locale: 'en-US' })).newPage();
+      await page.goto(`${server.origin}/overlay/?preview=1&${query}`);
+      await page.addStyleTag({ content: STREAM });
+      await pause(3 * FLY_MS);
+      await page.screenshot({ path: picture(`${name}.png`) });
+      await page.context().close();
+    }
+    for (const [name, options] of Object.entries(BUILDERS)) {
+      const page = await (await newContext(browser, { viewport: { width: 1280, height: 900 }, ...options })).newPage();
+      // The address that the page shows; the port of this server says nothing.
+      await page.route('https://chat.example/**', async (route) => route.fulfill({ response: await route.fetch({ url: route.request().url().replace('https://chat.example', server.origin) }) }));
+      await page.goto('https://chat.example/overlay/');
+      await pause(3 * FLY_MS);
+      await page.screenshot({ path: picture(`${name}.png`) });
+      await page.context().close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+const ELEMENTS = {
+  element: { viewport: { width: 960, height: 440 }, locale: 'en-US' },
+  'element-phone-zh': { ...PHONE, viewport: { width: 390, height: 600 }, locale: 'zh-CN' },
+};
+
+async function element(browser) {
+  const source = await Source.start();
+  source.user = 'mia';
+  for (const [name, options] of Object.entries(ELEMENTS)) {
+    const page = await (await newContext(browser, options)).newPage();
+    await page.goto(`${source.origin}/overlay/index.html`);
+    await page.addScriptTag({ url: `${source.origin}/sdk/element.js` });
+    await page.evaluate(([token, height]) => {
+      const made = Object.assign(document.createElement('barrage-room'), { style: `height: ${height - 20}px; margin: 10px` });
+      made.setAttribute('room', 'demo');
+      made.setAttribute('token', token);
+      document.body.replaceChildren(made);
+      document.body.style.cssText = 'background: #222; margin: 0';
+    }, [TOKEN, options.viewport.height]);
+    await page.waitForFunction(() => document.querySelector('barrage-room').session?.state.kind === 'open');
+    for (const [user, text, more] of [['Mika', 'good evening from Lisbon!'], ['小满', '来了来了，主播晚上好'], ['Theo', 'that intro gets me every time', { role: 'moderator' }], ['Noor', 'the lights are so beautiful'], ['柚子', '前方高能'], ['Kofi', 'is that a new guitar?']]) {
+      source.say({ type: 'chat', user, name: user, text, ...more });
+      await pause(FLY_MS / 3);
+    }
+    source.say({ type: 'super_chat', user: 'ines', name: 'Ines', text: 'Thank you!', amount_minor: 2_500, currency: 'EUR' });
+    await pause(2 * FLY_MS);
+    await page.screenshot({ path: picture(`${name}.png`) });
+    await page.context().close();
+  }
+  await source.stop();
+}
+
+const REPLAYS = {
+  replay: { viewport: { width: 1200, height: 771 }, colorScheme: 'light', locale: 'en-US' },
+  'replay-dark-zh': { viewport: { width: 1200, height: 771 }, colorScheme: 'dark', locale: 'zh-CN' },
+  'replay-phone': { ...PHONE, colorScheme: 'light', locale: 'en-US' },
+};
+const RECORDING = fileURLToPath(new URL('../../services/recording/assets/demo.xml', import.meta.url));
+/** Position of the pictures in the recording. */
+const REPLAYED_MS = 384_000;
+
+async function replay(browser) {
+  const server = await Server.start();
+  try {
+    for (const [name, options] of Object.entries(REPLAYS)) {
+      const page = await (await newContext(browser, options)).newPage();
+      await page.goto(`${server.origin}/replay/`);
+      await page.setInputFiles('#danmaku-file', RECORDING);
+      await page.waitForSelector('#loaded:not([hidden])');
+      await page.$eval('#position', (field, ms) => {
+        field.value = String(ms);
+        field.dispatchEvent(new Event('input', { bubbles: true }));
+      }, REPLAYED_MS);
+      await page.click('#play');
+      await pause(3 * FLY_MS);
+      await page.screenshot({ path: picture(`${name}.png`) });
+      await page.context().close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
 const wanted = process.argv.slice(2);
 const browser = await launch();
 if (wanted.length === 0 || wanted.includes('player')) await player(browser);
 if (wanted.length === 0 || wanted.includes('moderate')) await consoles(browser);
+if (wanted.length === 0 || wanted.includes('overlay')) await overlay(browser);
+if (wanted.length === 0 || wanted.includes('element')) await element(browser);
+if (wanted.length === 0 || wanted.includes('replay')) await replay(browser);
 await browser.close();

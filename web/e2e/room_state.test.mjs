@@ -81,3 +81,22 @@ test('a newcomer sees what a viewer sees: title, rules and the pinned message', 
     assert.deepEqual(page.faults, []);
   }
 });
+
+test('viewers and newcomers have the reactions that a moderator gave the room', async () => {
+  const offered = (page) => page.$$eval('#reactions .react', (all) => all.map(({ dataset, textContent, title }) => [dataset.reaction, textContent, title].join(' ')));
+  const moderator = await open(browsers[0], server, { token: await server.token('kim', 'moderator') });
+  const viewer = await open(browsers[1], server, { query: '?name=Cy' });
+  await until('those of the platform', async () => (await offered(viewer)).length === 4);
+  await send(moderator, '/reactions gg fire sparkle');
+  const own = ['gg 🤝 Good game', 'fire 🔥 Fire', 'sparkle sparkle sparkle'];
+  await until('the viewer has the set', async () => String(await offered(viewer)) === String(own));
+  const newcomer = await open(browsers[1], server, { query: '?name=Di' });
+  await until('the newcomer has it', async () => String(await offered(newcomer)) === String(own));
+  await newcomer.click('[data-reaction=sparkle]');
+  await until('the room sees it', () => viewer.evaluate(() => [...document.querySelectorAll('#hearts .heart')].some(({ textContent }) => textContent === 'sparkle')));
+  assert.deepEqual(await offered(viewer), own);
+  await send(moderator, '/reactions none');
+  await until('no reactions', async () => (await offered(viewer)).length === 0);
+  await send(moderator, '/reactions default');
+  await until('those of the platform again', async () => (await offered(viewer)).length === 4);
+});

@@ -17,6 +17,7 @@ export type Action =
   | { type: 'mute_all'; on: boolean }
   | { type: 'moderation_delay'; secs: number }
   | { type: 'super_chat_read'; sequence: number; on: boolean }
+  | { type: 'reactions'; names?: string[] }
   | { type: 'pin'; sequence: number }
   | { type: 'unpin' }
   | { type: 'announce'; text: string }
@@ -38,6 +39,8 @@ export interface Before {
   nowMs: number;
   slowModeSecs: number;
   delaySecs: number;
+  /** Reactions of the room's own set; null while it has the platform's. */
+  reactions: string[] | null;
   muteAll: boolean;
   shield: boolean;
   speak: SpeakRules;
@@ -66,6 +69,8 @@ export function undoOf(action: Action, before: Before, answer: ActionAnswer): Ac
       return [{ type: 'slow_mode', secs: before.slowModeSecs }];
     case 'moderation_delay':
       return [{ type: 'moderation_delay', secs: before.delaySecs }];
+    case 'reactions':
+      return [before.reactions === null ? { type: 'reactions' } : { type: 'reactions', names: before.reactions }];
     case 'super_chat_read':
       return [{ ...action, on: !action.on }];
     case 'mute_all':

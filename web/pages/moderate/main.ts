@@ -2,6 +2,7 @@
 
 import { ApiFailure } from '@barrage/ui/api.ts';
 import { byId } from '@barrage/ui/dom.ts';
+import { duration } from '@barrage/ui/format.ts';
 import { bindKeys } from '@barrage/ui/keys.ts';
 import { inLanguage, isolated, switchLanguage } from '@barrage/ui/language.ts';
 import { bindTheme } from '@barrage/ui/theme_button.ts';
@@ -17,6 +18,7 @@ import { Card } from './panels/card.ts';
 import { DockPanel } from './panels/dock.ts';
 import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
+import { ReactionPanel } from './panels/reactions.ts';
 import { Reviews } from './panels/reviews.ts';
 import { RoomPanel } from './panels/room_panel.ts';
 import { SuperChats } from './panels/super_chats.ts';
@@ -37,6 +39,7 @@ class Console {
   readonly #card: Card;
   readonly #reviews: Reviews;
   readonly #room: RoomPanel;
+  readonly #reactions: ReactionPanel;
   readonly #meters: Meters;
   readonly #polls: Polls;
   readonly #words: Words;
@@ -55,6 +58,7 @@ class Console {
     this.#card = new Card(api, this.#desk, this.#book);
     this.#chat = new Chat((action, picked) => void this.#onLine(action, picked));
     this.#room = new RoomPanel(this.#desk);
+    this.#reactions = new ReactionPanel(this.#desk, () => room.uplinks());
     this.#superChats = new SuperChats(this.#desk);
     this.#dock = new DockPanel(api, this.#desk);
     this.#polls = new Polls(api, this.#desk);
@@ -143,6 +147,7 @@ class Console {
   #state(view: RoomView): void {
     this.#facts = factsOf(view);
     this.#room.show(this.#facts);
+    this.#reactions.show(this.#facts.reactions);
     this.#polls.show(this.#facts.poll);
     this.#superChats.show(this.#facts.superChats);
     this.#title();
@@ -155,9 +160,9 @@ class Console {
   }
 
   #before(user: string | null): Before {
-    const { slowModeSecs, delaySecs, muteAll, shield, speak, pinned } = this.#facts;
+    const { slowModeSecs, delaySecs, reactions, muteAll, shield, speak, pinned } = this.#facts;
     const facts = user === null ? null : this.#book.of(user);
-    return { nowMs: Date.now(), slowModeSecs, delaySecs, muteAll, shield, speak, pinned: pinned?.sequence ?? null, mutedUntilMs: facts?.mutedUntilMs ?? 0, bannedUntilMs: facts?.bannedUntilMs ?? 0 };
+    return { nowMs: Date.now(), slowModeSecs, delaySecs, reactions, muteAll, shield, speak, pinned: pinned?.sequence ?? null, mutedUntilMs: facts?.mutedUntilMs ?? 0, bannedUntilMs: facts?.bannedUntilMs ?? 0 };
   }
 
   /** Notes the mutes and bans of own actions: the server lists them to admins alone. */
@@ -226,6 +231,10 @@ class Console {
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
   }
 }
+
+inLanguage(() => {
+  for (const option of document.querySelectorAll<HTMLOptionElement>('#poll-secs option, #dock-secs option')) option.textContent = duration(Number(option.value));
+});
 
 const form = byId<HTMLFormElement>('sign-in');
 const roomField = byId<HTMLInputElement>('room');

@@ -1,5 +1,6 @@
 // Facts of the room that its state and its signals tell: rules, the pinned message, the running poll. Pure.
 
+import { reactionsOf } from '@barrage/ui/reactions.ts';
 import { type Body, type Poll, type RoomView, type SuperChat } from '@barrage/client';
 
 /** Rules for those who speak; an absent one is off. */
@@ -29,6 +30,8 @@ export interface RoomFacts {
   slowModeSecs: number;
   /** Seconds by which viewers get the room later than its moderators. */
   delaySecs: number;
+  /** Reactions of the room's own set; null while it has the platform's. */
+  reactions: string[] | null;
   speak: SpeakRules;
   shield: boolean;
   pinned: { sequence: number; body: Body } | null;
@@ -37,7 +40,7 @@ export interface RoomFacts {
   superChats: OnTop[];
 }
 
-export const NO_FACTS: RoomFacts = { title: '', closed: false, muteAll: false, slowModeSecs: 0, delaySecs: 0, speak: {}, shield: false, pinned: null, poll: null, superChats: [] };
+export const NO_FACTS: RoomFacts = { title: '', closed: false, muteAll: false, slowModeSecs: 0, delaySecs: 0, reactions: null, speak: {}, shield: false, pinned: null, poll: null, superChats: [] };
 
 /** Reads the facts of a state. What has another form than the protocol's counts as absent. */
 export function factsOf(view: RoomView): RoomFacts {
@@ -50,6 +53,7 @@ export function factsOf(view: RoomView): RoomFacts {
     muteAll: settings['mute_all'] === true,
     slowModeSecs: secsOf(settings['slow_mode_secs']),
     delaySecs: secsOf(settings['moderation_delay_secs']),
+    reactions: reactionsOf(settings['reactions']),
     speak: typeof speak === 'object' && speak !== null ? (speak as SpeakRules) : {},
     shield: settings['shield'] === true,
     pinned: view.pinned,

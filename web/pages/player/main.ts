@@ -7,6 +7,7 @@ import { Banners } from './stage/banners.ts';
 import { Composer } from './compose/composer.ts';
 import { join, type Post, type RoomView } from '@barrage/client';
 import { byId } from '@barrage/ui/dom.ts';
+import { loadReactions, reactionsOf } from '@barrage/ui/reactions.ts';
 import { ThemeSwitch } from '@barrage/ui/theme.ts';
 import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
@@ -34,7 +35,7 @@ import { openMessageMenu } from './moderate/message_menu.ts';
 import { KnownRole } from './moderate/known_role.ts';
 import { Runner } from './moderate/runner.ts';
 import { GiftPanel } from './money/gift_panel.ts';
-import { loadReactions, Reactions } from './money/reactions.ts';
+import { Reactions } from './money/reactions.ts';
 import { SuperPanel } from './money/super_panel.ts';
 import { Ticker } from './money/ticker.ts';
 import { Announcement } from './page/announcement.ts';
@@ -167,7 +168,7 @@ room.on('hello', (hello) => {
   composer.show(room.canSend);
   poll.enable(room.canSend);
   emotesLoaded ??= loadEmotes(room);
-  if (!pastShown) void loadReactions(room).then((names) => names && reactions.offer(names));
+  if (!pastShown) void room.uplinks().then(loadReactions).then((names) => names && reactions.offer(names));
   if (!pastShown) void emotesLoaded.then(() => list.past(hello.sequence));
   pastShown = true;
 });
@@ -194,6 +195,7 @@ room.on('notice', ({ body, raw }) => {
 function showState({ settings, pinned, poll: running, attributes, super_chats: superChats }: RoomView): void {
   rules.show(settings);
   composer.rules(Boolean(settings.mute_all) && !isModerator(), settings.slow_mode_secs ?? 0);
+  reactions.own(reactionsOf(settings.reactions));
   readBadges(attributes);
   if (running) poll.open(running);
   else poll.gone();

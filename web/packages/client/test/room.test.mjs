@@ -210,6 +210,25 @@ test('without a WebSocket the room comes by an event stream', async () => {
   assert.deepEqual([room.state.kind, room.state.transport, room.sequences], ['open', 'sse', [11]]);
 });
 
+test('an overlay that polls states it in every poll', async () => {
+  const world = new World();
+  world.entry = { ...world.entry, downlinks: [{ transport: 'poll', url: 'http://chat.example/v1/rooms/demo/poll', gateway: 'g' }] };
+  const polls = [];
+  const fetch = async (url, init) => {
+    const { pathname, searchParams } = new URL(url);
+    if (!pathname.endsWith('/poll')) return world.fetch(url, init);
+    polls.push(searchParams);
+    if (polls.length > 3) return new Promise(() => undefined);
+    const sequence = Math.max(10, Number(searchParams.get('after')));
+    return new Response(JSON.stringify({ ...batch(sequence, sequence + 1), repair: { outcome: 'complete', skipped: 0 } }));
+  };
+  const room = world.join({ fetch, WebSocket: null, platform: 'overlay' });
+  await until('it polls again', () => polls.length === 4);
+  assert.equal(room.state.transport, 'poll');
+  assert.deepEqual(polls.map((query) => query.get('platform')), ['overlay', 'overlay', 'overlay', 'overlay']);
+  assert.deepEqual(polls.map((query) => query.has('client')), [true, false, false, false]);
+});
+
 /** Plays a document that a test shows and hides. */
 function stage() {
   const listeners = new Set();

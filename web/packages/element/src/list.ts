@@ -27,8 +27,10 @@ export class List {
     this.root.addEventListener('scroll', () => this.#scrolled(), { passive: true });
   }
 
-  add(body: Written, sequence: number | null): void {
+  /** Adds a message; `isOwn` when the viewer wrote it. */
+  add(body: Written, sequence: number | null, isOwn: boolean): void {
     const row = rowOf(body, this.language);
+    row.classList.toggle('own', isOwn);
     row.dataset['user'] = body.user;
     if (sequence !== null) row.dataset['sequence'] = String(sequence);
     this.#push(row);
@@ -56,9 +58,12 @@ export class List {
     if (this.#pending.length > ROWS_MAX) this.#skip();
   }
 
-  /** Skips the oldest chat that waits for a frame; gifts, super chats and sentences only when nothing else waits. */
+  /**
+   * Skips the oldest chat of others that waits for a frame; gifts, super chats, own messages and sentences only when
+   * nothing else waits.
+   */
   #skip(): void {
-    const chat = this.#pending.findIndex((row) => row.classList.contains('chat'));
+    const chat = this.#pending.findIndex((row) => row.matches('.chat:not(.own)'));
     this.#pending.splice(Math.max(chat, 0), 1);
   }
 

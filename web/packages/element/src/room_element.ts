@@ -106,7 +106,7 @@ export class BarrageRoom extends Base {
         this.dispatchEvent(new CustomEvent('barrage:event', { detail: { ...body, sequence } }));
         return;
       default:
-        list.add(body, sequence);
+        list.add(body, sequence, body.user === this.session?.user);
     }
   }
 

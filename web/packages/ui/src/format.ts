@@ -32,15 +32,11 @@ export function bytes(value: number): string {
   return `${number(scaled, scaled < 10 && at > 0 ? 1 : 0)} ${units[at]}`;
 }
 
-/** Formats a duration in its largest whole unit: 42 s, 17 min, 5 h, 12 d. */
+/** Formats a duration in its largest whole unit: 42 s, 17 min, 5 h, 12 d; 17 分钟 in Chinese. */
 export function duration(secs: number): string {
-  const units: [number, string][] = [
-    [86_400, 'd'],
-    [3_600, 'h'],
-    [60, 'min'],
-  ];
-  for (const [size, unit] of units) if (secs >= 2 * size) return `${Math.floor(secs / size)} ${unit}`;
-  return `${Math.round(secs)} s`;
+  const names = locale().startsWith('zh') ? ['天', '小时', '分钟', '秒'] : ['d', 'h', 'min', 's'];
+  for (const [at, size] of [86_400, 3_600, 60].entries()) if (secs >= 2 * size) return `${Math.floor(secs / size)} ${names[at]}`;
+  return `${Math.round(secs)} ${names[3]}`;
 }
 
 export function clock(ms: number): string {

@@ -71,6 +71,8 @@ export function signalText(signal: Signal): string {
       return signal.secs ? t('sawSlowMode', { secs: signal.secs }) : t('sawSlowModeOff');
     case 'moderation_delay':
       return signal.secs ? t('sawDelay', { secs: signal.secs }) : t('sawDelayOff');
+    case 'reactions':
+      return t('sawReactions');
     case 'recall':
       return '';
     case 'purge':

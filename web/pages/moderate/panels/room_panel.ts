@@ -1,6 +1,7 @@
 // Rules of the whole room: slow mode, mute-all, who may speak, the shield, the pinned message, announcements.
 
 import { byId, element } from '@barrage/ui/dom.ts';
+import { duration } from '@barrage/ui/format.ts';
 import { inLanguage, isolated } from '@barrage/ui/language.ts';
 import { type Action } from '../action.ts';
 import { contentOf, nameOf } from '../chat/lines.ts';
@@ -34,7 +35,7 @@ function roleAt(at: number): (typeof ROLES)[number] {
 }
 
 function secsText(secs: number): string {
-  return secs === 0 ? t('off') : `${secs} s`;
+  return secs === 0 ? t('off') : duration(secs);
 }
 
 export class RoomPanel {

@@ -12,7 +12,7 @@ import { ZH, type Key } from '../texts/zh.ts';
 import { MESSAGES_MAX, USERS_MAX, UserBook } from '../user_book.ts';
 
 const NOW = 1_700_000_000_000;
-const BEFORE: Before = { nowMs: NOW, slowModeSecs: 5, delaySecs: 2, muteAll: false, shield: false, speak: { level_min: 3 }, pinned: 7, mutedUntilMs: 0, bannedUntilMs: 0 };
+const BEFORE: Before = { nowMs: NOW, slowModeSecs: 5, delaySecs: 2, reactions: ['gg'], muteAll: false, shield: false, speak: { level_min: 3 }, pinned: 7, mutedUntilMs: 0, bannedUntilMs: 0 };
 
 function undo(action: Action, before: Partial<Before> = {}, sequence?: number): Action[] {
   return undoOf(action, { ...BEFORE, ...before }, { id: 'a', duplicate: false, ...(sequence === undefined ? {} : { sequence }) });
@@ -29,6 +29,7 @@ describe('undo', () => {
     expect(undo({ type: 'kick', user: 'u' })).toEqual([{ type: 'unban', user: 'u' }]);
     expect(undo({ type: 'slow_mode', secs: 30 })).toEqual([{ type: 'slow_mode', secs: 5 }]);
     expect(undo({ type: 'moderation_delay', secs: 10 })).toEqual([{ type: 'moderation_delay', secs: 2 }]);
+    expect(undo({ type: 'reactions', names: ['fire'] })).toEqual([{ type: 'reactions', names: ['gg'] }]);
     expect(undo({ type: 'super_chat_read', sequence: 4, on: true })).toEqual([{ type: 'super_chat_read', sequence: 4, on: false }]);
     expect(undo({ type: 'mute_all', on: true })).toEqual([{ type: 'mute_all', on: false }]);
     expect(undo({ type: 'shield', on: true })).toEqual([{ type: 'shield', on: false }]);

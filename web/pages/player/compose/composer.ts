@@ -16,6 +16,8 @@ const SLOW: Key = 'refused_slow_mode';
 const LENGTH_SHOWN = 0.9;
 /** Refusals name the rule that was broken. This rule limits one text that a viewer has sent too often. */
 const REPEAT_RULE = 'moderation:repeat';
+/** The name of the sender's token is that of an account. */
+const NAME_RULE = 'account_name';
 /** The rule that limits the length of a text, in characters. */
 const LENGTH_RULE = 'text_chars_max';
 /** Rules that limit the size of a text in other units, which the page does not count. */
@@ -210,6 +212,7 @@ export class Composer {
       return this.hint(t('tooLong', { count: lengthOf(text), max }));
     }
     if (SIZE_RULES.has(rule)) return this.hint(t('refused_too_large'));
+    if (rule === NAME_RULE) return this.hint(t('refused_name'));
     if (refusal.waitMs === undefined || !isKey(key)) return this.refused(refusal);
     const untilMs = Date.now() + refusal.waitMs;
     const repeated = text !== undefined && rule === REPEAT_RULE;

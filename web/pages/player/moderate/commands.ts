@@ -2,6 +2,7 @@
 
 import { type Key } from '../page/zh.ts';
 import { type Action } from '@barrage/client';
+import { REACTION_NAME, REACTIONS_MAX } from '@barrage/ui/reactions.ts';
 import { BAN_SECS_MAX, isAtLeast } from './actions.ts';
 
 type Role = 'viewer' | 'moderator' | 'host';
@@ -24,7 +25,7 @@ interface Spec {
   read(words: Words): Command | null;
 }
 
-export const USAGE_TEXTS = ['usageUser', 'usageUserOrNumber', 'usageTime', 'usageSecs', 'usageReason', 'usageText'] as const;
+export const USAGE_TEXTS = ['usageUser', 'usageUserOrNumber', 'usageTime', 'usageSecs', 'usageReason', 'usageText', 'usageReactions'] as const;
 
 const TIMEOUT_SECS = 600;
 const SLOW_SECS = 10;
@@ -119,6 +120,16 @@ function slow(words: Words): Command | null {
   return secs === null ? null : act({ type: 'slow_mode', secs: Math.min(secs, SLOW_SECS_MAX) }, words);
 }
 
+/** The names of the room's reactions, `none`, or `default` for those of the platform. */
+function reactions(words: Words): Command | null {
+  const names = words.rest()?.toLowerCase().split(' ') ?? [];
+  const [first] = names;
+  if (names.length === 1 && first === 'default') return { kind: 'act', action: { type: 'reactions' }, name: '' };
+  const chosen = names.length === 1 && first === 'none' ? [] : names;
+  if (names.length === 0 || chosen.length > REACTIONS_MAX || !chosen.every((one) => REACTION_NAME.test(one))) return null;
+  return { kind: 'act', action: { type: 'reactions', names: [...new Set(chosen)] }, name: '' };
+}
+
 function announce(words: Words): Command | null {
   const text = words.rest();
   return text === undefined ? null : { kind: 'act', action: { type: 'announce', text }, name: '' };
@@ -162,6 +173,7 @@ const SPECS: Record<string, Spec> = {
   announce: { role: 'moderator', usage: ['usageText'], read: announce },
   shield: { role: 'moderator', usage: [], read: onRoom({ type: 'shield', on: true }) },
   shieldoff: { role: 'moderator', usage: [], read: onRoom({ type: 'shield', on: false }) },
+  reactions: { role: 'moderator', usage: ['usageReactions'], read: reactions },
   mod: { role: 'host', usage: ['usageUser'], read: onUser((user) => ({ type: 'role', user, role: 'moderator' })) },
   unmod: { role: 'host', usage: ['usageUser'], read: onUser((user) => ({ type: 'role', user, role: 'viewer' })) },
   block: { role: 'viewer', usage: ['usageUser'], read: block('block') },

@@ -1,8 +1,8 @@
 // Likes and reactions: buttons that sum quick clicks into one post, and what the whole room has sent.
 
 import { byId, element, icon } from '@barrage/ui/dom.ts';
-import { Api, ApiFailure } from '@barrage/ui/api.ts';
-import { type Post, type Room } from '@barrage/client';
+import { REACTION_NAME, REACTIONS_MAX, symbolOf } from '@barrage/ui/reactions.ts';
+import { type Post } from '@barrage/client';
 import { count, inLanguage, isKey, t } from '../page/i18n.ts';
 
 /** Clicks within this time are one post. */
@@ -15,50 +15,50 @@ const RISING_MAX = 24;
 const RISING_PER_PULSE = 4;
 /** Reactions to show until the server has told its own. */
 const USUAL = ['clap', 'fire', 'laugh', 'wow'];
-const SYMBOLS: Record<string, string> = { clap: '👏', fire: '🔥', laugh: '😂', wow: '😮', heart: '💗', cry: '😭', party: '🎉', ok: '👌' };
-/** Buttons for reactions, at most: a server may have 32. */
-const BUTTONS_MAX = 8;
-const NAME = /^[a-z0-9_]{1,16}$/u;
 
 export interface ReactionEvents {
   /** Sends likes or reactions. Returns whether the server took them, or the code of its refusal. */
   send(post: Post): Promise<string | null>;
 }
 
-/** Loads the names of the server's reactions; null where no server tells them. */
-export async function loadReactions(room: Room): Promise<string[] | null> {
-  for (const base of await room.uplinks()) {
-    try {
-      const { reactions } = await new Api(null, base).get<{ reactions?: unknown }>('/v1/reactions');
-      return Array.isArray(reactions) ? reactions.filter((name): name is string => typeof name === 'string') : null;
-    } catch (error) {
-      if (!(error instanceof ApiFailure)) throw error;
-      // A server of an earlier release has no such list.
-      if (error.kind !== 'network') return null;
-    }
-  }
-  return null;
-}
-
 export class Reactions {
   #likes = 0;
   #waiting = new Map<string, number>();
   #buttons = new Map<string, HTMLButtonElement>();
+  #platform: readonly string[] = USUAL;
+  /** The room's own set; null while it has the platform's. */
+  #own: readonly string[] | null = null;
+  /** Whether the server has told what it offers: one of an earlier release names it in pulses alone. */
+  #isTold = false;
 
   constructor(private readonly events: ReactionEvents) {
     byId('like').addEventListener('click', () => this.#click('like'));
-    for (const name of USUAL) this.#add(name);
+    this.#show();
     inLanguage(() => {
       byId('likes').textContent = count(this.#likes);
+      for (const [name, button] of this.#buttons) label(button, name);
     });
   }
 
-  /** Takes the reactions of the server, in its order. */
+  /** Takes the reactions of the platform, in its order. */
   offer(names: readonly string[]): void {
-    for (const button of this.#buttons.values()) button.remove();
+    this.#platform = names;
+    this.#isTold = true;
+    this.#show();
+  }
+
+  /** Takes the reactions of the room; null gives it those of the platform. */
+  own(names: readonly string[] | null): void {
+    if (JSON.stringify(names) === JSON.stringify(this.#own)) return;
+    this.#own = names;
+    this.#show();
+  }
+
+  #show(): void {
     const { disabled } = byId<HTMLButtonElement>('like');
+    for (const button of this.#buttons.values()) button.remove();
     this.#buttons.clear();
-    for (const name of names) if (NAME.test(name)) this.#add(name);
+    for (const name of this.#own ?? this.#platform) this.#add(name);
     this.enable(!disabled);
   }
 
@@ -74,25 +74,20 @@ export class Reactions {
       byId('likes').textContent = count(this.#likes);
     }
     let rising = RISING_PER_PULSE;
-    for (const [name, sum] of Object.entries(reactions).slice(0, BUTTONS_MAX)) {
-      if (!NAME.test(name) || typeof sum !== 'number') continue;
-      this.#add(name);
+    for (const [name, sum] of Object.entries(reactions).slice(0, REACTIONS_MAX)) {
+      if (!REACTION_NAME.test(name) || typeof sum !== 'number') continue;
+      if (!this.#isTold && this.#own === null) this.#add(name);
       for (let n = 0; n < sum && rising > 0; n += 1, rising -= 1) rise(name);
     }
   }
 
   #add(name: string): void {
-    if (this.#buttons.has(name) || this.#buttons.size >= BUTTONS_MAX) return;
+    if (!REACTION_NAME.test(name) || this.#buttons.has(name) || this.#buttons.size >= REACTIONS_MAX) return;
     const button = element('button', 'react', symbolOf(name));
     button.type = 'button';
     button.dataset['reaction'] = name;
     button.addEventListener('click', () => this.#click(name));
-    inLanguage(() => {
-      const key = `react_${name}`;
-      const label = isKey(key) ? t(key) : name;
-      button.setAttribute('aria-label', label);
-      button.title = label;
-    });
+    label(button, name);
     this.#buttons.set(name, button);
     byId('reactions').append(button);
   }
@@ -115,8 +110,11 @@ export class Reactions {
   }
 }
 
-function symbolOf(name: string): string {
-  return Object.hasOwn(SYMBOLS, name) ? SYMBOLS[name]! : name;
+function label(button: HTMLButtonElement, name: string): void {
+  const key = `react_${name}`;
+  const words = isKey(key) ? t(key) : name;
+  button.setAttribute('aria-label', words);
+  button.title = words;
 }
 
 /** Lets a symbol rise over the stage. */

@@ -27,6 +27,9 @@ test('commands become the actions of the protocol', () => {
   expect(action('/pin @Bo Diddley')).toEqual({ type: 'pin', sequence: 42 });
   expect(action('/announce  five   minutes')).toEqual({ type: 'announce', text: 'five minutes' });
   expect(action('/warn @Ann no links')).toEqual({ type: 'warn', user: 'u1', text: 'no links' });
+  expect(action('/reactions clap GG clap')).toEqual({ type: 'reactions', names: ['clap', 'gg'] });
+  expect(action('/reactions none')).toEqual({ type: 'reactions', names: [] });
+  expect(action('/reactions default')).toEqual({ type: 'reactions' });
   expect(action('/mod Ann', 'host')).toEqual({ type: 'role', user: 'u1', role: 'moderator' });
 });
 
@@ -37,6 +40,7 @@ test('what is wrong is said', () => {
   expect(read('/timeout')).toEqual({ kind: 'usage', usage: '/timeout <usageUser> <usageTime> <usageReason>' });
   expect(read('/slow soon')).toMatchObject({ kind: 'usage' });
   expect(read('/warn @Ann')).toMatchObject({ kind: 'usage' });
+  for (const bad of ['', ' 🔥', ' <b>', ` ${Array.from({ length: 13 }, (_, n) => `r${n}`).join(' ')}`]) expect(read(`/reactions${bad}`)).toMatchObject({ kind: 'usage' });
   expect(read('/delete @Ann Lee')).toEqual({ kind: 'no_message', user: 'Ann Lee' });
   expect(read('/clear', 'viewer')).toEqual({ kind: 'forbidden', name: 'clear', role: 'moderator' });
   expect(read('/mod Ann')).toEqual({ kind: 'forbidden', name: 'mod', role: 'host' });

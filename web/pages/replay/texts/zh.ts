@@ -46,7 +46,7 @@ export const ZH = {
   gave: '送出 {gift} ×{count}',
   seekTo: '跳到 {time}',
   heat: '弹幕热度',
-  role_moderator: '主持',
+  role_moderator: '房管',
   role_host: '主播',
   role_admin: '管理员',
   keys: '快捷键',

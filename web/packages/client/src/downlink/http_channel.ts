@@ -114,6 +114,9 @@ export abstract class HttpChannel implements Channel {
     const url = new URL(this.dial.url);
     url.pathname = url.pathname.replace(/\/(sse|poll)$/, '/poll');
     url.searchParams.delete('ticket');
+    const { platform } = this.dial.host;
+    // A poll has no connection that would remember it.
+    if (platform === 'overlay') url.searchParams.set('platform', platform);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
     const { answer, clear } = await this.request(url.href, waitMs);
     try {

@@ -27,6 +27,8 @@ export interface RoomSettings {
   speak?: Record<string, unknown>;
   /** Whether the room's shield is up. */
   shield?: boolean;
+  /** Reactions of the room's own set; absent while it has the platform's. */
+  reactions?: string[];
   stream_started_at_ms?: number;
 }
 

@@ -57,6 +57,7 @@ export type Action =
   | { type: 'attribute_rules'; rules: { prefix: string; role: string }[] }
   | { type: 'speak'; rule: Record<string, unknown> }
   | { type: 'moderation_delay'; secs: number }
+  | { type: 'reactions'; names?: string[] }
   | { type: 'super_chat_read'; sequence: number; on: boolean }
   | { type: 'shield'; on: boolean }
   | { type: 'shield_bundle'; rules: Record<string, unknown>[]; slow_mode_secs?: number };
