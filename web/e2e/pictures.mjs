@@ -119,7 +119,7 @@ const OVERLAYS = {
   'overlay-both': { query: 'mode=both&size=20', viewport: { width: 960, height: 540 } },
 };
 /** A picture of a stream below the overlay. */
-const STREAM = 'html { background: radial-gradient(70% 90% at 70% 20%, #6d4f9e, transparent), linear-gradient(160deg, #1d2440, #40264d 60%, #1a1a2e); }';
+const STREAM = 'radial-gradient(70% 90% at 70% 20%, #6d4f9e, transparent), linear-gradient(160deg, #1d2440, #40264d 60%, #1a1a2e)';
 const BUILDERS = {
   'overlay-builder': { locale: 'en-US', colorScheme: 'dark' },
   'overlay-builder-light-zh': { locale: 'zh-CN', colorScheme: 'light' },
@@ -131,7 +131,7 @@ async function overlay(browser) {
     for (const [name, { query, viewport }] of Object.entries(OVERLAYS)) {
       const page = await (await newContext(browser, { viewport, locale: 'en-US' })).newPage();
       await page.goto(`${server.origin}/overlay/?preview=1&${query}`);
-      await page.addStyleTag({ content: STREAM });
+      await page.evaluate((background) => Object.assign(document.documentElement.style, { background }), STREAM);
       await pause(3 * FLY_MS);
       await page.screenshot({ path: picture(`${name}.png`) });
       await page.context().close();
