@@ -1,12 +1,15 @@
 //! What a scenario needs of its machine, and the reason when it is not there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use barrage_testkit::programs;
 
 /// Variable that a process sees inside of its own network and mounts.
 pub const OWN_NETWORK: &str = "FAULT_OWN_NETWORK";
+
+/// Variable with the path of a server binary of another version.
+pub const OLD_SERVER: &str = "BARRAGE_OLD_SERVER";
 
 /// A program or an ability of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Need {
     Prlimit,
     /// Control groups, version 1 or 2, that this process may write.
     Cgroups,
+    /// A server binary of another version.
+    OldServer,
 }
 
 impl Need {
@@ -42,6 +47,7 @@ impl Need {
             Need::Strace => works("strace", &["-o", "/dev/null", "true"]),
             Need::Prlimit => works("prlimit", &["--nofile=64", "true"]),
             Need::Cgroups => crate::cause::Cgroup::memory("probe", 1 << 30).is_ok(),
+            Need::OldServer => old_server().is_some(),
         };
         let lacks = match self {
             Need::Servers => "nats-server, redis-server or PostgreSQL is not installed: `cargo xtask setup`",
@@ -52,9 +58,18 @@ impl Need {
             Need::Strace => "strace is not installed, or may not trace",
             Need::Prlimit => "prlimit is not installed (Debian: util-linux)",
             Need::Cgroups => "no control groups that this process may write: needs root",
+            Need::OldServer => {
+                "no server of another version: `cargo xtask fault upgrade --old FILE` names one"
+            }
         };
         (!present).then(|| lacks.to_owned())
     }
+}
+
+/// Returns the server binary of another version, if one is named and there.
+#[must_use]
+pub fn old_server() -> Option<PathBuf> {
+    std::env::var_os(OLD_SERVER).map(PathBuf::from).filter(|file| file.is_file())
 }
 
 fn has_servers() -> bool {

@@ -24,6 +24,8 @@ const UNLIMITED: [&str; 5] = [
 /// Change of one process: a program before its own, and variables of its environment.
 #[derive(Debug, Clone, Default)]
 pub struct Wrap {
+    /// Another server binary, such as one of an older version.
+    pub binary: Option<PathBuf>,
     /// Words before the command line, such as `prlimit --nofile=256`.
     pub before: Vec<String>,
     /// Variables that the process gets in addition.
@@ -170,6 +172,9 @@ impl Site {
                 .environment
                 .extend(settings.iter().map(|(name, value)| (format!("BARRAGE_{name}"), value.clone())));
             for (_, wrap) in options.wraps.iter().filter(|(process, _)| *process == name) {
+                if let Some(binary) = &wrap.binary {
+                    recipe.command[0] = binary.display().to_string();
+                }
                 recipe.command.splice(0..0, wrap.before.iter().cloned());
                 recipe.environment.extend(wrap.environment.iter().cloned());
             }

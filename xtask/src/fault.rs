@@ -30,6 +30,9 @@ pub(crate) struct Fault {
     /// Uses this server binary, and builds none.
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// Server binary of another version, such as a build of the last tag, for the scenario `upgrade`.
+    #[arg(long, value_name = "FILE")]
+    old: Option<PathBuf>,
     /// Builds without optimisation, in less time.
     #[arg(long)]
     dev: bool,
@@ -51,6 +54,7 @@ impl Fault {
             viewers: None,
             json: false,
             binary: None,
+            old: None,
             dev: false,
         }
     }
@@ -82,7 +86,11 @@ pub(crate) fn main(fault: &Fault) -> anyhow::Result<()> {
     let binary = fault.binary.clone().unwrap_or_else(|| built.join("barrage"));
     let words = fault.arguments(&binary.display().to_string());
     let words: Vec<_> = words.iter().map(String::as_str).collect();
-    run(command(&built.join("barrage-faults").display().to_string(), &words))
+    let mut faults = command(&built.join("barrage-faults").display().to_string(), &words);
+    if let Some(old) = &fault.old {
+        faults.env("BARRAGE_OLD_SERVER", old.canonicalize()?);
+    }
+    run(faults)
 }
 
 #[cfg(test)]

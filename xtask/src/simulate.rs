@@ -3,7 +3,7 @@
 use crate::run::{command, run};
 
 /// Options of `cargo xtask simulate`, which the program of the crate `simulation` takes as they are.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Simulate {
     /// Runs seeds from 1 to this number; 10,000 without.
     #[arg(long)]

@@ -13,8 +13,9 @@ use anyhow::{Context, bail};
 use self::again::Again;
 use crate::fault::Fault;
 use crate::run::{command, note, root, run};
+use crate::simulate::Simulate;
 use crate::web::{self, BrowserTests};
-use crate::{chart, fault, fuzz, lint, setup};
+use crate::{chart, fault, fuzz, lint, setup, simulate};
 
 /// Set of tests that one command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub(crate) enum Tier {
     Fast,
     /// Everything that CI runs: lints, all tests, the page's build, the browser.
     Ci,
-    /// CI's tests, those that take minutes, the fault scenarios, the fuzzing, the controller without its laboratory, as in the image, and the chart
-    /// on an API server.
+    /// CI's tests, those that take minutes, the simulation, the models, the fault scenarios, the fuzzing, the controller
+    /// without its laboratory, as in the image, and the chart on an API server.
     Full,
 }
 
@@ -71,6 +72,8 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         // The channel behind proxies that cut idle connections, which takes minutes.
         run(nextest("together", &["--run-ignored", "only"])?)?;
         run(web::browser_tests(BrowserTests::Long)?)?;
+        simulate::main(&Simulate::default())?;
+        simulate::models()?;
         fuzz::for_seconds(fuzz::CI_SECONDS)?;
         fault::main(&Fault::long())?;
         fault::main(&Fault::all_quick())?;

@@ -53,7 +53,7 @@ impl Cgroup {
     pub fn wrap(&self) -> Wrap {
         let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.folder.display());
         let before = ["sh", "-c", &enter, "sh"].map(str::to_owned).to_vec();
-        Wrap { before, environment: Vec::new() }
+        Wrap { before, ..Wrap::default() }
     }
 
     /// Number of processes that the kernel killed for lack of memory; 0 without such a count.

@@ -43,7 +43,7 @@ impl WallClock {
             ("DONT_FAKE_MONOTONIC", "1".into()),
         ];
         let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Wrap { before: Vec::new(), environment }
+        Wrap { environment, ..Wrap::default() }
     }
 }
 

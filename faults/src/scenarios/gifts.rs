@@ -7,8 +7,9 @@ use rand::RngExt;
 
 use crate::crowd::{Drill, Load, play};
 use crate::figure::{Bound, Figure};
+use crate::machine;
 use crate::run::Run;
-use crate::site::{Site, SiteOptions};
+use crate::site::{Site, SiteOptions, Wrap};
 
 /// Viewers of a room. The viewers run on the machine under test: with five times as many, each
 /// receives 60 messages a second, and reading them keeps two cores busy.
@@ -111,6 +112,40 @@ pub(super) async fn rolling(run: Run) -> Vec<Figure> {
     })
     .await;
     let mut figures = vec![Figure::some("drained gateways", restarts)];
+    figures.extend(played.figures());
+    figures
+}
+
+/// Processes of a cluster in the order in which an upgrade replaces them.
+const UPGRADED: [&str; 7] =
+    ["archiver", "uplink-1", "uplink-2", "entry", "gateway-1", "gateway-2", "gateway-3"];
+/// Processes that a downgrade replaces: those without a database, whose schema an older version may not know.
+const DOWNGRADED: [&str; 4] = ["gateway-3", "gateway-2", "gateway-1", "entry"];
+
+/// Row 13, with two versions: each process drains and starts again with the binary under test, and then the ones
+/// without a database go back to the other one.
+pub(super) async fn upgrade(run: Run) -> Vec<Figure> {
+    let old = machine::old_server().expect("checked as a need");
+    let mut options = SiteOptions::cluster(3);
+    for name in UPGRADED {
+        options = options.wrap(name, Wrap { binary: Some(old.clone()), ..Wrap::default() });
+    }
+    let mut site = Site::start(&run, &options).await;
+    let steps = UPGRADED.iter().map(|name| (*name, &run.binary));
+    let steps: Vec<_> = steps.chain(DOWNGRADED.iter().map(|name| (*name, &old))).collect();
+    let mut restarts = 0;
+    let played = play(&mut site, load(&run, (60, 300), (40, 120)), async |drill: &mut Drill<'_>| {
+        for (name, binary) in &steps {
+            let process = drill.site.process(name);
+            process.recipe.command[0] = binary.display().to_string();
+            assert!(process.terminate(DRAIN_MAX).await.signal().is_none(), "{name} was killed");
+            process.restart().await;
+            restarts += 1;
+            drill.rest(1.0).await;
+        }
+    })
+    .await;
+    let mut figures = vec![Figure::some("processes replaced", restarts)];
     figures.extend(played.figures());
     figures
 }

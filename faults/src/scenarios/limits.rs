@@ -25,7 +25,7 @@ const PROCESSOR_PERCENT: u64 = 25;
 /// Row 18: strangers take all descriptors. The server does not spin, and its viewers notice nothing.
 pub(super) async fn descriptors(run: Run) -> Vec<Figure> {
     let before = ["prlimit".to_owned(), format!("--nofile={DESCRIPTORS}")].to_vec();
-    let wrap = Wrap { before, environment: Vec::new() };
+    let wrap = Wrap { before, ..Wrap::default() };
     let mut site = Site::start(&run, &SiteOptions::embedded().wrap(EMBEDDED, wrap)).await;
     let (process, address) = (site.process(EMBEDDED).id(), site.process(EMBEDDED).recipe.address);
     // Longer than `header_secs`, after which a stranger is closed.

@@ -175,6 +175,15 @@ pub const ALL: &[Scenario] = &[
         play: |run| Box::pin(gifts::rolling(run)),
     },
     Scenario {
+        name: "upgrade",
+        row: 13,
+        about: "a cluster of another version (--old FILE) goes to this one, and its gateways back",
+        needs: &[Need::Servers, Need::OldServer],
+        secs: (40, 120),
+        in_quick: InQuick::No,
+        play: |run| Box::pin(gifts::upgrade(run)),
+    },
+    Scenario {
         name: "hostile-frames",
         row: 14,
         about: "frames that break the protocol, with the exact answer to each",

@@ -143,6 +143,25 @@ pub(crate) enum Command {
     /// Examines the configuration, keys, certificates, word lists, clocks, limits of the kernel, servers,
     /// public ports and addresses, and the running processes. Changes nothing. Exits with 1 when a check fails.
     Doctor(DoctorArguments),
+    /// Copy the data directory of `up` to a new folder. The server may run meanwhile.
+    ///
+    /// The copy has the message log, the archive, the inbox and the token key: keep it as secret as the data
+    /// directory. It has everything that was answered before the command began. For a cluster, the guide
+    /// "Operate" has the commands of PostgreSQL and NATS.
+    Backup {
+        /// Folder of the copy, which must not exist.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Make a data directory from a copy of `backup`.
+    ///
+    /// `--data-dir` names the new directory, which must not exist or be empty. Viewers who come back with a
+    /// position from after the backup are told that messages are gone. No position is given twice.
+    Restore {
+        /// Folder of the copy.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+    },
     /// Declare the streams and buckets of the bus, and spread its rooms.
     #[command(subcommand)]
     Bus(BusCommand),

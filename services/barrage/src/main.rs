@@ -28,7 +28,7 @@ use clap::Parser;
 
 use crate::cli::admin::{MessageCommand, NounArguments};
 use crate::cli::{BusCommand, Cli, Command, ConfigCommand, DoctorArguments, GatewayArguments, WhyArguments};
-use crate::commands::{admin, doctor, drain, probe, shell, token, why};
+use crate::commands::{admin, backup, doctor, drain, probe, shell, token, why};
 use crate::exit::Exit;
 use crate::roles::Roles;
 
@@ -80,6 +80,8 @@ fn main() -> ExitCode {
         Command::Why(arguments) => why::main(&config, &arguments),
         Command::Doctor(DoctorArguments { values: Some(values) }) => doctor::values(&values),
         Command::Doctor(DoctorArguments { values: None }) => doctor::main(&config, &problems),
+        Command::Backup { to } => backup::backup(&config, &to),
+        Command::Restore { from } => backup::restore(&config, &from),
         Command::Bus(BusCommand::Ensure) => doctor::ensure(&config),
         Command::Bus(BusCommand::Partitions(noun)) => admin::main(&config, &noun),
         Command::Config(ConfigCommand::Check) => console::print_line("the configuration is valid"),

@@ -46,5 +46,5 @@ pub use records::gift::{GiftKind, GiftRecord};
 pub use records::poll::{Cast, PollRecord, Vote};
 pub use records::room::Room;
 pub use sql::page::HISTORY_LIMIT_MAX;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, copy_database};
 pub use store::Store;

@@ -4,7 +4,9 @@
 //! it compiles both database drivers a second time for the build machine.
 
 use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use crate::error::StoreError;
 
 /// Migrations of the SQLite file, in the order of their versions.
 pub(crate) fn sqlite() -> Migrator {
@@ -38,6 +40,17 @@ pub(crate) fn postgres_inbox() -> Migrator {
         ("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql")),
         ("secret", include_str!("../migrations/inbox_postgres/0002_secret.sql")),
     ])
+}
+
+/// Says why a database could not be migrated. One of a newer version is refused with the way out.
+pub(crate) fn failed(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => StoreError::Unusable(format!(
+            "the store has the migration {version}, which a newer barrage made and this one does not know: start the newer \
+             one, or restore a backup from before its start"
+        )),
+        other => StoreError::Open(other.into()),
+    }
 }
 
 /// Numbers the versions from 1 in the order of the list: a released line must never move.

@@ -5,10 +5,12 @@
 //! `synchronous = FULL` makes a commit survive a power cut, not only the end of the process.
 
 mod archive;
+mod copy;
 mod dialect;
 mod engine;
 mod file;
 mod gifts;
 mod polls;
 
+pub use copy::copy_database;
 pub use engine::SqliteStore;

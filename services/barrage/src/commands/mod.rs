@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod admin_api;
 mod admin_request;
+pub(crate) mod backup;
 pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod probe;

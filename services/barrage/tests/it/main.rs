@@ -15,6 +15,7 @@ mod accounts;
 mod actions;
 mod admin_access;
 mod alone;
+mod backup;
 mod bad_input;
 mod canary;
 mod channel;

@@ -18,6 +18,7 @@ use super::journal::{Journal, Loss};
 use super::reader::JournalReader;
 use super::sequencer::{Command, Commit, Sequencer, TICK_EVERY};
 use super::topics::Topics;
+use super::{mark, reader};
 use crate::config::BusConfig;
 use crate::error::BusError;
 use crate::events::{Event, PulseDraft};
@@ -161,6 +162,16 @@ impl EmbeddedBus {
     #[cfg(test)]
     pub(crate) fn commands(&self) -> &mpsc::Sender<Command> {
         &self.commands
+    }
+
+    /// Tells the log of a data directory, which no engine has open, that it is a copy from before: the original
+    /// has given positions since, so that the log continues far behind them.
+    pub fn mark_as_restored(data_dir: &Path) -> Result<(), BusError> {
+        let path = Self::file(data_dir);
+        let failed =
+            |error: &dyn std::fmt::Display| BusError::Unavailable(format!("{}: {error}", path.display()));
+        let ends_at = reader::newest(&path).map_err(|error| failed(&error))?;
+        mark::skip_after_restore(&path, ends_at).map_err(|error| failed(&error))
     }
 
     /// Returns the path of the log inside of a data directory.

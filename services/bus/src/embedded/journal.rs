@@ -107,6 +107,7 @@ impl Journal {
 
     fn open_file(path: &Path, file: Arc<LogFile>, mark: Mark) -> rusqlite::Result<Self> {
         let connection = row::connect(path)?;
+        row::check_version(&connection)?;
         connection.execute_batch(SCHEMA)?;
         let has = |column: &str| {
             let mut columns =

@@ -10,6 +10,18 @@ use std::path::Path;
 
 use barrage_protocol::Sequence;
 
+/// Positions that a restored log leaves out: more than any log gives between a backup and its restore. 100,000
+/// messages a second take 12 hours for so many; a room's position has space for two million restores.
+const RESTORE_SKIP: u64 = 1 << 32;
+
+/// Notes beside a restored log, at `log`, that it had gone on after its copy was made: no position of that
+/// time is given twice, and a resume from that time is answered `gone`. `ends_at` is the newest position of the copy.
+pub(crate) fn skip_after_restore(log: &Path, ends_at: Sequence) -> std::io::Result<()> {
+    let mut mark = Mark::open(log)?;
+    mark.note(Sequence(ends_at.0.saturating_add(RESTORE_SKIP)))?;
+    mark.sync()
+}
+
 /// Digits of every stored position, so that a write replaces the whole text.
 const DIGITS: usize = 20;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barrage_protocol::{Message, Sequence};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use super::file::LogFile;
 use super::row;
@@ -14,6 +14,18 @@ pub(crate) struct JournalReader(
     Connection,
     #[expect(dead_code, reason = "closed after the connection")] Arc<LogFile>,
 );
+
+/// Returns the newest position that the log at `path` has given or reserved.
+pub(crate) fn newest(path: &Path) -> rusqlite::Result<Sequence> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let newest: i64 = connection.query_row(
+        "SELECT max(coalesce((SELECT max(last) FROM topics), 0), \
+         coalesce((SELECT value FROM meta WHERE key = 'reserved'), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(Sequence(newest.cast_unsigned()))
+}
 
 impl JournalReader {
     pub(crate) fn open(path: &Path, file: Arc<LogFile>) -> rusqlite::Result<Self> {

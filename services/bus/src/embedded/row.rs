@@ -7,6 +7,25 @@ use rusqlite::{Connection, Row, ffi};
 
 use crate::log::Topic;
 
+/// Version of the files' tables. It grows with a change that an older program would not understand.
+const VERSION: i64 = 1;
+
+/// Fails for a file of a newer version, and notes this version in the others.
+pub(crate) fn check_version(connection: &Connection) -> rusqlite::Result<()> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > VERSION {
+        let reason = format!(
+            "the file has version {found}, which a newer barrage made; this one reads {VERSION}: start the newer one, \
+             or restore a backup from before its start"
+        );
+        return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_MISMATCH), Some(reason)));
+    }
+    if found < VERSION {
+        connection.pragma_update(None, "user_version", VERSION)?;
+    }
+    Ok(())
+}
+
 /// Opens a connection in WAL mode with full syncs. A statement waits up to 5 s for a lock of another
 /// connection.
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {

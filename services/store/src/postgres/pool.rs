@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::config::PostgresConfig;
+use crate::migrations;
 
 /// Longest wait for the ping of a connection that returns to the pool. The ping also rolls back
 /// an unfinished transaction of its caller. No caller waits for it, but the connection occupies a slot
@@ -53,7 +54,7 @@ async fn migrate(
         .await?;
     let migrated = migrator.run(&connection).await;
     connection.close().await;
-    Ok(migrated?)
+    Ok(migrated.map_err(migrations::failed)?)
 }
 
 async fn settle(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {

@@ -59,7 +59,7 @@ impl SqliteStore {
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(|error| StoreError::Open(error.into()))?;
-        migrations::sqlite().run(&writer).await.map_err(|error| StoreError::Open(error.into()))?;
+        migrations::sqlite().run(&writer).await.map_err(migrations::failed)?;
         drop(migrating);
         let readers = pool(config.readers.max(1))
             .connect_with(options.pragma("query_only", "ON"))

@@ -42,6 +42,7 @@ impl LaneFile {
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let mark = Mark::open(path)?;
         let connection = row::connect(path)?;
+        row::check_version(&connection)?;
         connection.execute_batch(SCHEMA)?;
         let (last, at_ms, entries): (i64, i64, i64) = connection.query_row(
             "SELECT COALESCE(MAX(sequence), 0), COALESCE(MAX(at_ms), 0), COUNT(*) FROM entries",

@@ -69,6 +69,15 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     // The lock is taken before the version is read: two processes may open the file at once.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: u16 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if usize::from(version) > MIGRATIONS.len() {
+        let reason = format!(
+            "the inbox has version {version}, which a newer barrage made; this one reads {}: start the newer one, or \
+             restore a backup from before its start",
+            MIGRATIONS.len()
+        );
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_MISMATCH);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(reason)));
+    }
     for (number, sql) in (1..).zip(MIGRATIONS).skip(version.into()) {
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", number)?;

@@ -1,0 +1,111 @@
+//! Makes a backup of a data directory.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::manifest::{CopiedFile, Manifest};
+use super::{DATABASES, FILES, LOG};
+use crate::config::Config;
+use crate::console::print_line;
+use crate::data_dir;
+
+/// Copies the databases and the token key of the data directory to a new folder. The server may run: each copy
+/// is a snapshot, and no writer waits.
+pub(crate) fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
+    refuse_servers(config)?;
+    if !config.data_dir.join(LOG).exists() {
+        bail!(
+            "{} has no message log: name the data directory of `barrage up` with --data-dir",
+            config.data_dir.display()
+        );
+    }
+    if to.exists() {
+        bail!("{} exists: a backup is a new folder", to.display());
+    }
+    let began = barrage_clock::now();
+    // The folder gets its name when it is complete.
+    let draft = to.with_extension("partial");
+    if draft.exists() {
+        bail!("{} is of a backup that did not end, or that runs now: remove it first", draft.display());
+    }
+    data_dir::create(&draft).with_context(|| format!("{} cannot be created", draft.display()))?;
+    let manifest = fill(config, &draft).inspect_err(|_| drop(std::fs::remove_dir_all(&draft)))?;
+    std::fs::rename(&draft, to).with_context(|| format!("{} cannot be renamed", draft.display()))?;
+    sync_folder(to.parent())?;
+    print_line(format!(
+        "{}: {} files, {} bytes, in {:.1} s; restore with `barrage restore --from {} --data-dir DIR`",
+        to.display(),
+        manifest.files.len(),
+        manifest.bytes(),
+        began.elapsed().as_secs_f64(),
+        to.display(),
+    ))
+}
+
+/// Refuses configurations whose data is in other servers, and names the commands for them.
+fn refuse_servers(config: &Config) -> anyhow::Result<()> {
+    if config.nats.is_some() || config.postgres.is_some() {
+        bail!(
+            "this configuration keeps messages in NATS or PostgreSQL: use `pg_dump` for PostgreSQL, and `nats stream \
+             backup` for each stream and bucket; the guide \"Operate\" has the order"
+        );
+    }
+    Ok(())
+}
+
+fn fill(config: &Config, folder: &Path) -> anyhow::Result<Manifest> {
+    let mut files = Vec::new();
+    for name in DATABASES {
+        let from = match &config.store.file {
+            Some(file) if name == "store.sqlite" => file.clone(),
+            _ => config.data_dir.join(name),
+        };
+        if from.exists() {
+            barrage_store::copy_database(&from, &folder.join(name))
+                .with_context(|| format!("{} cannot be copied", from.display()))?;
+            files.push(CopiedFile::of(folder, name)?);
+        }
+    }
+    for name in FILES {
+        let from = config.data_dir.join(name);
+        if from.exists() {
+            let copied = copy_private(&from, &folder.join(name));
+            copied.with_context(|| format!("{} cannot be copied", from.display()))?;
+            files.push(CopiedFile::of(folder, name)?);
+        }
+    }
+    let manifest = Manifest::new(barrage_clock::since_unix_epoch().as_secs(), files);
+    manifest.write(folder)?;
+    sync_folder(Some(folder))?;
+    Ok(manifest)
+}
+
+/// Copies a file to a new one, for its owner alone, to the disk.
+pub(super) fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut copy = new_private(to)?;
+    std::io::copy(&mut File::open(from)?, &mut copy)?;
+    copy.sync_all()
+}
+
+/// Writes a new file for its owner alone, to the disk.
+pub(super) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut file = new_private(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+fn new_private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
+}
+
+/// Brings the names of a folder to the disk.
+pub(super) fn sync_folder(folder: Option<&Path>) -> anyhow::Result<()> {
+    let folder = folder.filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    File::open(folder)
+        .and_then(|it| it.sync_all())
+        .with_context(|| format!("{} cannot be synced", folder.display()))
+}

@@ -1,0 +1,138 @@
+//! `barrage backup` of a running server, `barrage restore`, and files of other versions.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use barrage_protocol::frame::RepairOutcome;
+use barrage_testkit::{RawSocket, Server, ServerOptions, wait};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::{BINARY, MESSAGES, barrage, chat, gift, text_of};
+
+fn with_data(data_dir: &Path) -> ServerOptions {
+    ServerOptions { data_dir: Some(data_dir.to_owned()), ..ServerOptions::default() }
+}
+
+/// Posts a gift, and returns its sequence.
+async fn post_gift(server: &Server, token: &str, id: &str) -> u64 {
+    let answer = server.post(MESSAGES, token, gift(id)).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    answer.body["sequence"].as_u64().unwrap()
+}
+
+/// Returns the sequences of the history by id.
+async fn history(server: &Server) -> BTreeMap<String, u64> {
+    let page = server.get("/v1/rooms/demo/history?after=0&limit=1000").await;
+    let id = |message: &serde_json::Value| message["body"]["id"].as_str().unwrap().to_owned();
+    let messages = page.body["messages"].as_array().unwrap().iter();
+    messages.map(|message| (id(message), message["sequence"].as_u64().unwrap())).collect()
+}
+
+async fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = barrage(folder, arguments).await;
+    (output.status.success(), text_of(&output))
+}
+
+#[tokio::test]
+async fn restored_server_has_what_was_answered_before_the_backup_and_repeats_no_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (data, copy, other) = (folder.join("data"), folder.join("copy"), folder.join("other"));
+    let (data_dir, copy_dir, other_dir) =
+        (data.to_str().unwrap(), copy.to_str().unwrap(), other.to_str().unwrap());
+    let mut server = Server::start(BINARY, with_data(&data)).await;
+    let token = server.token("u1", "demo", "viewer").await;
+    let muted = server.token("u2", "demo", "viewer").await;
+    let admin = server.token("a", "*", "admin").await;
+    let mute = json!({ "user": "u2", "secs": 3600 });
+    assert_eq!(server.admin("POST", "/rooms/demo/mute", &admin, &mute).await.status, 200);
+    let mut before = BTreeMap::new();
+    for n in 0..20 {
+        let id = format!("before.{n}");
+        before.insert(id.clone(), post_gift(&server, &token, &id).await);
+    }
+
+    let (succeeded, text) = run(folder, &["--data-dir", data_dir, "backup", "--to", copy_dir]).await;
+    assert!(succeeded, "{text}");
+    let (succeeded, text) = run(folder, &["--data-dir", data_dir, "backup", "--to", copy_dir]).await;
+    assert!(!succeeded && text.contains("a backup is a new folder"), "{text}");
+    let mut after = 0;
+    for n in 0..20 {
+        after = post_gift(&server, &token, &format!("after.{n}")).await;
+    }
+    server.kill().await;
+
+    let (succeeded, text) = run(folder, &["--data-dir", data_dir, "restore", "--from", copy_dir]).await;
+    assert!(!succeeded && text.contains("is not empty"), "{text}");
+    let (succeeded, text) = run(folder, &["--data-dir", other_dir, "restore", "--from", copy_dir]).await;
+    assert!(succeeded, "{text}");
+    let server = Server::start(BINARY, with_data(&other)).await;
+    wait::until_true(Duration::from_secs(20), "the gifts of the backup in the history", async || {
+        history(&server).await == before
+    })
+    .await;
+    let refused = server.post(MESSAGES, &muted, chat("m", "hello")).await;
+    assert_eq!((refused.status, refused.code()), (403, "muted"), "the token and the mute are of the backup");
+    // The original may have given as many positions after the backup.
+    assert!(post_gift(&server, &token, "restored").await > after + (1 << 32), "a position may be given twice");
+    let mut socket = RawSocket::join(server.public, "demo", Some(&token), Some(after)).await;
+    let repair = socket.next_batch().await.repair.unwrap();
+    assert_eq!(repair.outcome, RepairOutcome::Gone);
+}
+
+#[tokio::test]
+async fn changed_or_unknown_backup_is_refused_and_leaves_no_data_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (data, copy) = (folder.join("data"), folder.join("copy"));
+    let mut server = Server::start(BINARY, with_data(&data)).await;
+    server.stop("TERM").await;
+    let arguments = ["--data-dir", "data", "backup", "--to", "copy"];
+    let (succeeded, text) = run(folder, &arguments).await;
+    assert!(succeeded, "a stopped server's: {text}");
+    let manifest = std::fs::read_to_string(copy.join("manifest.json")).unwrap();
+    let cases = [
+        (manifest.replace("\"format\": 1", "\"format\": 2"), "which a newer barrage made"),
+        (manifest.replace("token.key", "../token.key"), "does not know"),
+        (manifest.replacen("\"sha256\": \"", "\"sha256\": \"0", 1), "has changed since the backup"),
+        ("{}".to_owned(), "no form that this barrage knows"),
+        ("[".to_owned(), "is not JSON"),
+    ];
+    for (text, reason) in cases {
+        std::fs::write(copy.join("manifest.json"), text).unwrap();
+        let (succeeded, text) = run(folder, &["--data-dir", "other", "restore", "--from", "copy"]).await;
+        assert!(!succeeded && text.contains(reason), "{reason}: {text}");
+        assert!(!folder.join("other").exists() && !folder.join("other.restoring").exists());
+    }
+    let (succeeded, text) = run(folder, &["--data-dir", "other", "backup", "--to", "copy2"]).await;
+    assert!(!succeeded && text.contains("has no message log"), "{text}");
+    let (succeeded, text) = run(folder, &["--data-dir", "other", "restore", "--from", "data"]).await;
+    assert!(!succeeded && text.contains("is no backup"), "{text}");
+}
+
+#[tokio::test]
+async fn files_of_a_newer_version_are_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut server = Server::start(BINARY, with_data(&data)).await;
+    server.stop("TERM").await;
+    let change = |file: &str, sql: &str| {
+        Connection::open(data.join(file)).unwrap().execute_batch(sql).unwrap();
+    };
+    let newer_store = "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 0 \
+                       FROM _sqlx_migrations LIMIT 1";
+    let cases = [
+        ("bus.sqlite", "PRAGMA user_version = 99", "PRAGMA user_version = 1"),
+        ("store.sqlite", newer_store, "DELETE FROM _sqlx_migrations WHERE version = 9999"),
+    ];
+    for (file, newer, back) in cases {
+        change(file, newer);
+        let (succeeded, text) =
+            run(folder.path(), &["--data-dir", "data", "up", "--listen", "127.0.0.1:0"]).await;
+        assert!(!succeeded && text.contains("a newer barrage"), "{file}: {text}");
+        change(file, back);
+    }
+    Server::start(BINARY, with_data(&data)).await;
+}
