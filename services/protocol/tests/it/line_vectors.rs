@@ -2,8 +2,6 @@
 //!
 //! `WRITE_VECTORS=1` writes them again, after a change of the format.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use barrage_protocol::batch::Pulse;

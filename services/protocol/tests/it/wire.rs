@@ -9,7 +9,7 @@ use serde_json::json;
 const MESSAGES: u64 = 50;
 /// Batches of which the mean is taken.
 const BATCHES: u64 = 20;
-const RECORDING: &str = include_str!("../../recording/assets/demo.xml");
+const RECORDING: &str = include_str!("../../../recording/assets/demo.xml");
 
 /// Numbers without a pattern, the same in each run.
 struct Numbers(u64);
