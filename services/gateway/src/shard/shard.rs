@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::dispatch::Command;
 use crate::drain::{Drain, reconnect_frame, time_left};
 use crate::room::{BatchTrace, Delivery, FanOut, Room, SharedBatch, Tally, Trigger};
-use crate::viewer::Viewer;
+use crate::viewer::{self, Viewer};
 
 /// Time between two checks of heartbeats and stalls.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -227,7 +227,7 @@ impl Shard {
     /// or when the viewer closes.
     pub(super) async fn write_out(&self, viewer: &Viewer, patience: Duration) -> WriteOut {
         while viewer.has_unsent() {
-            match tokio::time::timeout(patience, viewer.writable()).await {
+            match tokio::time::timeout(patience, viewer::writable(viewer)).await {
                 Err(_) => return WriteOut::Stalled,
                 Ok(Ok(())) if self.flush(viewer).is_ok() => {}
                 Ok(_) => return WriteOut::Gone,
@@ -241,7 +241,7 @@ impl Shard {
         let until = Instant::now() + time;
         let written = tokio::time::timeout_at(until, self.write_out(viewer, time)).await;
         if written == Ok(WriteOut::Written) {
-            let _timed_out = tokio::time::timeout_at(until, viewer.closed()).await;
+            let _timed_out = tokio::time::timeout_at(until, viewer::closed(viewer)).await;
         }
     }
 

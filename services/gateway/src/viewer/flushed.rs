@@ -1,9 +1,5 @@
 use barrage_class::Counts;
 
-/// The viewer closes, or its socket has failed.
-#[derive(Debug)]
-pub(crate) struct Closing;
-
 /// Result of one flush of a viewer's queue to its socket.
 pub(crate) struct Flushed {
     pub(crate) bytes: u64,

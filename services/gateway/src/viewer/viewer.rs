@@ -2,7 +2,6 @@ use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
 use std::mem::offset_of;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use barrage_class::Counts;
@@ -16,21 +15,17 @@ use tokio::time::Instant;
 
 use super::allowance::Allowance;
 use super::audience::{Place, Placed};
+use super::close_frames::{CLOSE_BYTES, close_frames};
 use super::deadlines::{Deadlines, slow_viewer};
-use super::flushed::{Closing, Flushed};
+use super::flushed::Flushed;
 use super::heartbeat::HeartbeatTerms;
+use super::held_batches::{HeldBatches, Offered};
 use super::held_lines::HeldLines;
 use super::marks::Marks;
 use super::{Outbox, frame_of};
 use crate::config::GatewayConfig;
 use crate::room::{Room, SeatKind, SharedBatch, Tally};
 use crate::socket::{Encoding, Socket, Wake, encode};
-
-/// Batches held for a viewer while its resume is read; beyond, the viewer must reconnect.
-const HELD_BATCHES_MAX: usize = 256;
-
-/// Bytes of a viewer's queue that are kept for the refusal and the close frame.
-const CLOSE_BYTES: usize = 1_024;
 
 /// Bytes of one line of the processor's cache.
 const LINE_BYTES: usize = 64;
@@ -51,8 +46,7 @@ pub(crate) struct Viewer {
     pub(crate) encoding: Encoding,
     marks: Marks,
     outbox: RefCell<Outbox>,
-    /// Batches that came while the join was under way; `None` once it is done.
-    held: RefCell<Option<Vec<Arc<SharedBatch>>>>,
+    held: HeldBatches,
     pub(crate) deadlines: Deadlines,
     pub(crate) user: RefCell<Option<UserId>>,
     /// Place among the room's viewers of the shard.
@@ -102,7 +96,7 @@ impl Viewer {
             encoding,
             marks: Marks::new(),
             outbox: RefCell::default(),
-            held: RefCell::default(),
+            held: HeldBatches::default(),
             deadlines: Deadlines::new(Instant::now()),
             user: RefCell::default(),
             place: Cell::default(),
@@ -133,13 +127,13 @@ impl Viewer {
 
     /// Holds batches back until the join is answered.
     pub(crate) fn hold(&self) {
-        *self.held.borrow_mut() = Some(Vec::new());
+        self.held.start();
         self.marks.set_clear(false);
     }
 
     /// Ends the holding; returns the held batches, which the caller delivers.
     pub(crate) fn release(&self) -> Vec<Arc<SharedBatch>> {
-        let held = self.held.borrow_mut().take().unwrap_or_default();
+        let held = self.held.end();
         self.update_clear();
         held
     }
@@ -167,21 +161,20 @@ impl Viewer {
     }
 
     fn update_clear(&self) {
-        self.marks.set_clear(self.outbox.borrow().is_empty() && self.held.borrow().is_none());
+        self.marks.set_clear(self.outbox.borrow().is_empty() && !self.held.is_on());
     }
 
     /// Delivers a batch: writes it to the socket, and queues the bytes that the kernel does not take.
     /// This is the inner step of the fan-out.
     pub(crate) fn deliver(&self, batch: &Arc<SharedBatch>, config: &GatewayConfig, tally: &mut Tally) {
         let is_clear = self.marks.is_clear();
-        debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && self.held.borrow().is_none()));
-        if !is_clear && let Some(held) = self.held.borrow_mut().as_mut() {
-            if held.len() < HELD_BATCHES_MAX {
-                held.push(Arc::clone(batch));
-            } else {
-                self.close_as_slow();
+        debug_assert!(!is_clear || (self.outbox.borrow().is_empty() && !self.held.is_on()));
+        if !is_clear {
+            match self.held.offer(batch) {
+                Offered::Passed => {}
+                Offered::Held => return,
+                Offered::TooMany => return self.close_as_slow(),
             }
-            return;
         }
         let is_news = batch.sequence > self.position.get() || batch.is_beside_the_chain();
         if self.closing.get().is_some() || !is_news {
@@ -366,41 +359,11 @@ impl Viewer {
             return;
         }
         let code = refusal.code;
-        let reason = refusal.message.clone();
-        let json = serde_json::to_vec(&ServerFrame::Error(refusal)).expect("frames are plain data");
-        // A refusal that quotes a long frame of the client is skipped: the close frame has its code.
-        if json.len() <= CLOSE_BYTES / 2 {
-            self.push(encode(&json, self.encoding));
+        for frame in close_frames(refusal, self.encoding) {
+            self.push(frame);
         }
-        self.push(barrage_ws::server::close(code.close(), &reason));
         self.closing.set(Some(code));
         self.wake.wake();
-    }
-
-    /// Waits until the socket takes bytes; an error when it has failed or the viewer closes.
-    pub(crate) async fn writable(&self) -> Result<(), Closing> {
-        std::future::poll_fn(|context| {
-            self.take_wakes(context);
-            if self.closing.get().is_some() {
-                return Poll::Ready(Err(Closing));
-            }
-            self.socket.poll_write_ready(context).map_err(|_| Closing)
-        })
-        .await
-    }
-
-    /// Waits until the viewer closes, so that a pause of its task can end early.
-    pub(crate) async fn closed(&self) {
-        std::future::poll_fn(|context| {
-            self.take_wakes(context);
-            if self.closing.get().is_some() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
-
-    /// Takes all wakes, because the caller looks at their causes by itself.
-    fn take_wakes(&self, context: &mut Context<'_>) {
-        while self.wake.poll(context).is_ready() {}
     }
 
     /// Refuses a frame; the viewer stays connected unless too many of its frames were refused.

@@ -5,6 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::room::batch_of;
 use crate::socket::DetachedSocket;
+use crate::viewer::held_batches::HELD_BATCHES_MAX;
 
 /// A viewer and its client's end of the connection.
 pub(crate) async fn test_viewer(queue_hard_bytes: usize) -> (Viewer, TcpStream) {
