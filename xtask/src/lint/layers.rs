@@ -89,6 +89,7 @@ const ALLOWED: &[Allowed] = &[
         ],
     ),
     allowed("irc", 4, &["client", "clock", "http", "part", "protocol", "ws"]),
+    allowed("push", 1, &[]),
     allowed("probe", 4, &["client", "clock", "part", "protocol", "token"]),
     allowed(
         "uplink",

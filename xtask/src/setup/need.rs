@@ -108,6 +108,7 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::new("biliass", "reads exported XML in a test", Source::PypiImports(&["biliass==2.5.*"])),
     Need::new("ffmpeg", "renders exported subtitles in a test (with libass)", Source::Debian("ffmpeg")),
     // Unmodified libraries of others, which are the clients in tests of the IRC gateway.
+    Need::new("http_ece", "Web Push in tests (npm)", Source::NpmFolder("services/push/tests/js")),
     Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
     Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),
 ];
