@@ -26,5 +26,6 @@ export default [
   part('requests: send, act, vote, report, history', 'uplink.js', '7 kB'),
   part('the ladder with event stream and long poll', 'rungs.js', '5 kB'),
   part('the race of gateways', 'race.js', '1 kB'),
+  part('the inbox', 'letters.js', '6 kB'),
   part('the decoder of deflated frames', 'inflate.js', '2.5 kB'),
 ];

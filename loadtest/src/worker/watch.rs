@@ -321,7 +321,12 @@ impl<'a> Watch<'a> {
             ServerFrame::Notice(notice) => {
                 self.send(&ClientFrame::Ack { sequences: vec![notice.sequence] });
             }
-            ServerFrame::Batch(_) | ServerFrame::Pong(_) | ServerFrame::Traced(_) => {}
+            ServerFrame::Batch(_)
+            | ServerFrame::Pong(_)
+            | ServerFrame::Traced(_)
+            | ServerFrame::Attached(_)
+            | ServerFrame::Mail(_)
+            | ServerFrame::Bell(_) => {}
         }
         None
     }

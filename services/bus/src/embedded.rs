@@ -6,6 +6,7 @@ mod engine;
 mod file;
 mod journal;
 mod lane;
+mod mail;
 mod mark;
 mod pace;
 mod reader;
@@ -20,4 +21,5 @@ mod topics;
 
 pub use engine::EmbeddedBus;
 pub use lane::EmbeddedLanes;
+pub use mail::EmbeddedMail;
 pub use stepped::{Committed, SteppedBus};

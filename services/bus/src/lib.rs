@@ -16,6 +16,7 @@ mod fault;
 mod lanes;
 mod log;
 mod log_clock;
+mod mail;
 mod metrics;
 pub mod moves;
 pub mod nats;
@@ -28,7 +29,7 @@ mod topic_log;
 
 pub use bus::{Bus, grown};
 pub use config::BusConfig;
-pub use embedded::{Committed, EmbeddedBus, EmbeddedLanes, SteppedBus};
+pub use embedded::{Committed, EmbeddedBus, EmbeddedLanes, EmbeddedMail, SteppedBus};
 pub use error::BusError;
 pub use events::{Event, PulseDraft};
 pub use fault::{Fault, Report};
@@ -37,8 +38,12 @@ pub use lanes::{
     LaneDraft, LaneEntry, LaneReceipt, Lanes, lane_of,
 };
 pub use log::{Draft, Log, Range, RangeLimits, Receipt, Spread, Stored, Subscription, Topic};
+pub use mail::{
+    ATTACHMENTS_MAX, Attachments, MAIL_BYTES_MAX, Mail, MailEnvelope, MailGroup, MailNews, MailReceiver,
+    SnapshotPart, UserHash,
+};
 pub use metrics::BusMetrics;
-pub use nats::{NatsBus, NatsConfig, NatsLanes};
+pub use nats::{NatsBus, NatsConfig, NatsLanes, NatsMail};
 pub use registry::{
     EntryReport, Factor, InstanceReport, Place, Registered, Registry, Role, ScalingReport, UplinkLoad,
     entry_load,

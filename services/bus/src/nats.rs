@@ -16,6 +16,7 @@ mod engine;
 mod follow;
 mod key_value;
 mod lanes;
+mod mail;
 pub(crate) mod moving;
 mod publish;
 mod setup;
@@ -26,5 +27,6 @@ pub use connection::check::{Finding, Level};
 pub use connection::connect::NatsError;
 pub use engine::NatsBus;
 pub use lanes::NatsLanes;
+pub use mail::NatsMail;
 #[doc(hidden)]
 pub use stream::envelope::read_envelope;

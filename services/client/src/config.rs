@@ -46,6 +46,9 @@ pub struct ViewerConfig {
     /// Whether to acknowledge sampled messages, for the trace of a message up to this client. WebSocket
     /// only. Default false.
     pub traces: bool,
+    /// Whether to attach to the mail of the token's user, which comes as [`crate::Event::Inbox`]. WebSocket only: over
+    /// other transports, the caller asks `GET /v1/inbox`. Default false.
+    pub inbox: bool,
     /// Longest connect with handshake and hello. Default 5 s.
     pub connect_timeout: Duration,
     /// Events that wait for the caller. At the bound the client stops reading, and counts as a slow viewer
@@ -72,6 +75,7 @@ impl ViewerConfig {
             heartbeat: HeartbeatConfig::default(),
             race: true,
             traces: false,
+            inbox: false,
             fallback: None,
             sources: SourceConfig::default(),
             connect_timeout: Duration::from_secs(5),

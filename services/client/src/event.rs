@@ -10,6 +10,8 @@ use barrage_protocol::frame::{BatchMessage, Hello, RepairOutcome};
 use barrage_protocol::poll::PollCounts;
 use serde_json::value::RawValue;
 
+use crate::inbox::InboxNews;
+
 /// One event of a viewer. Events arrive in the order of the room's chain.
 #[derive(Debug)]
 pub enum Event {
@@ -49,6 +51,8 @@ pub enum Event {
     },
     /// Message for this user alone. Each notice is delivered once, and the client acknowledges it.
     Notice(Box<RawValue>),
+    /// News of the user's inbox; only where the configuration has `inbox`.
+    Inbox(InboxNews),
     /// The server answered a repair or a resume.
     Repaired {
         /// Outcome of the repair, as the server reported it.

@@ -27,6 +27,12 @@ barrage_part::part! {
         /// Longest wait of a shutdown for events that the lanes still hold, in milliseconds. The next
         /// start takes the rest.
         drain_timeout_ms: u64 = 5_000, between(0, 3_600_000);
+        /// Maximum number of attached users that the courier knows, some 64 bytes each. Further ones get no
+        /// mail, and learn of changes by asking.
+        attached_users_max: usize = 2_000_000, between(1, 100_000_000);
+        /// Maximum number of members of groups that the courier keeps, some 20 bytes each. The members of a
+        /// group that it has forgotten are read again with its next item.
+        group_members_cached_max: usize = 1_000_000, between(10_000, 100_000_000);
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct LaneLoop {
     oldest_ms: Option<u64>,
     /// Position of the lane in the inbox; `None` until the store was asked.
     position: Option<Sequence>,
+    /// Position up to which the sink knows the changes; `None` until the store was asked.
+    told: Option<Sequence>,
     events: u64,
     forgot: Instant,
     lane_fault: Fault,
@@ -74,6 +76,7 @@ impl LaneLoop {
             oldest_ms: None,
             metrics,
             position: None,
+            told: None,
             events: 0,
             forgot: barrage_clock::now(),
             lane_fault: Fault::default(),
@@ -129,7 +132,13 @@ impl LaneLoop {
         let after = match self.position {
             Some(position) => position,
             None => match self.store.mark(self.lane).await {
-                Ok(mark) => *self.position.insert(mark),
+                Ok(mark) => {
+                    // Behind what the sink has: the answer to a commit was lost, or another courier went on.
+                    if self.told.replace(mark).is_some_and(|told| told < mark) {
+                        self.sink.lost(self.lane);
+                    }
+                    *self.position.insert(mark)
+                }
                 Err(error) => return self.store_failed(Sequence::ZERO, error).await,
             },
         };
@@ -147,6 +156,7 @@ impl LaneLoop {
                 timer.observe_duration();
                 self.metrics.count(&changes.outcomes);
                 self.sink.committed(Batch { lane: self.lane, up_to, changes });
+                self.told = Some(up_to);
             }
             Err(error) => {
                 timer.stop_and_discard();

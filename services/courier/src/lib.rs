@@ -8,11 +8,13 @@ mod config;
 mod courier;
 mod error;
 mod lane;
+mod mail;
 mod metrics;
 mod sink;
 
 pub use config::CourierConfig;
 pub use courier::{Parts, Report, run};
 pub use error::CourierError;
+pub use mail::{MailQueue, Mailer};
 pub use metrics::CourierMetrics;
 pub use sink::{Batch, MailSink, NoMail};

@@ -1,7 +1,9 @@
 //! The Prometheus metrics of the courier: events by outcome, batches, lag and failures.
 
 use barrage_inbox::Outcome;
-use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+};
 
 /// Upper bounds of a batch's time, in seconds.
 const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
@@ -18,6 +20,11 @@ pub struct CourierMetrics {
     pub(crate) unreadable: IntCounter,
     pub(crate) store_failures: IntCounter,
     pub(crate) lane_failures: IntCounter,
+    pub(crate) envelopes: IntCounter,
+    pub(crate) mail_frames: IntCounter,
+    pub(crate) mail_lost: IntCounter,
+    pub(crate) attaches_ignored: IntCounter,
+    pub(crate) attached: IntGauge,
 }
 
 impl CourierMetrics {
@@ -52,7 +59,29 @@ impl CourierMetrics {
         for outcome in OUTCOMES {
             events.with_label_values(&[outcome]).inc_by(0);
         }
+        let attached = IntGauge::new(
+            "barrage_courier_attached_users",
+            "Users who are attached to gateways, as the courier knows them.",
+        )?;
+        registry.register(Box::new(attached.clone()))?;
         Ok(CourierMetrics {
+            attached,
+            envelopes: counter(
+                "barrage_courier_mail_envelopes_total",
+                "Envelopes of mail sent to gateways, empty ones included.",
+            )?,
+            mail_frames: counter(
+                "barrage_courier_mail_frames_total",
+                "Frames of mail sent to gateways, one for each user.",
+            )?,
+            mail_lost: counter(
+                "barrage_courier_mail_lost_total",
+                "Batches whose changes were not told live; users synchronise instead.",
+            )?,
+            attaches_ignored: counter(
+                "barrage_courier_attaches_ignored_total",
+                "Attached users whom the courier does not know, because there are too many.",
+            )?,
             events,
             lag_seconds,
             batch_seconds,

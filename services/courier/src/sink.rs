@@ -16,11 +16,14 @@ pub struct Batch {
 
 /// Gets each committed batch, in the order of its lane.
 ///
-/// A batch may be missing: the answer to a commit can be lost, and another courier may have taken it. Readers
-/// notice by the versions of users, which have no gaps.
+/// A batch may be missing: the answer to a commit can be lost, and another courier may have taken it. The sink then
+/// learns that there was one.
 pub trait MailSink: Send + Sync + 'static {
     /// Takes a batch. The lane waits for the return, so the call must not block; a sink that is full drops.
     fn committed(&self, batch: Batch);
+
+    /// Notes that a batch of a lane may be committed whose changes are not known. Must not block either.
+    fn lost(&self, lane: u16);
 }
 
 /// A sink that drops everything, for a courier without live delivery.
@@ -29,4 +32,6 @@ pub struct NoMail;
 
 impl MailSink for NoMail {
     fn committed(&self, _: Batch) {}
+
+    fn lost(&self, _: u16) {}
 }

@@ -127,6 +127,12 @@ barrage_part::part! {
         notice_resend_ms: u64 = 3_000, between(100, 600_000);
         /// Sends of one notice per connection. Then the notice waits for the next connect of the user.
         notice_sends_max: u32 = 5, between(1, 1_000);
+        /// Frames of mail a second for one attached viewer, after a burst of two seconds' worth. Beyond, they
+        /// wait for their turn. A busy group has five frames a second.
+        mail_frames_per_s: u32 = 5, between(1, 1_000);
+        /// Bytes of mail that wait for one attached viewer. Beyond, all that waits becomes one bell, and the
+        /// client asks for the rest.
+        mail_queue_bytes: usize = 64 * 1024, between(1_024, 1 << 24);
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::GatewayConfig;
 use crate::dispatch::{ConnectionIds, Dispatch};
 use crate::drain::Drains;
 use crate::load::{Heartbeats, Load, PushTimes};
+use crate::mail::Attached;
 use crate::metrics::GatewayMetrics;
 use crate::room::{
     BatchRecord, EncodedState, FanOutLog, RepairSizes, Room, Rooms, Seat, SeatError, SeatKind, TopRooms,
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) dispatch: Dispatch,
     /// Notices for single users, kept until they are acknowledged or older than the bus's retention.
     pub(crate) notices: NoticeBook,
+    /// Users of attached viewers; no fan-out reads it.
+    pub(crate) attached: Attached,
     /// Drain in force, if any. Event streams and the load report follow its changes.
     pub(crate) drains: Drains,
     pub(crate) load: Load,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_bus::Bus;
+use barrage_bus::{Bus, Mail};
 use barrage_counters::{LocalOnline, Online};
 use barrage_http::{AdminRoutes, Greeter};
 use barrage_recorder::Recorder;
@@ -20,6 +20,7 @@ use crate::drain::Drains;
 use crate::health::GatewayHealth;
 use crate::http::{self, HandshakeGreeter};
 use crate::load::{EgressLimit, Heartbeats, Load, PushTimes};
+use crate::mail::Attached;
 use crate::metrics::GatewayMetrics;
 use crate::room::{FanOutLog, RepairSizes, Rooms, TopRooms};
 use crate::viewer::NoticeBook;
@@ -54,6 +55,7 @@ pub struct Gateway {
     threads: Vec<std::thread::JoinHandle<()>>,
     online: Arc<dyn Online>,
     retention: Duration,
+    mail: Option<Arc<dyn Mail>>,
 }
 
 impl Gateway {
@@ -77,7 +79,8 @@ impl Gateway {
             let thread = std::thread::Builder::new().name(format!("gateway-shard-{index}"));
             threads.push(thread.spawn(move || shard::run(index, &context, &runtime, commands))?);
         }
-        Ok(Gateway { context, threads, online: Arc::new(LocalOnline), retention: RETENTION_DEFAULT })
+        let (online, retention) = (Arc::new(LocalOnline), RETENTION_DEFAULT);
+        Ok(Gateway { context, threads, online, retention, mail: None })
     }
 
     /// Sums the viewers of each room with those of other gateways.
@@ -90,6 +93,13 @@ impl Gateway {
     #[must_use]
     pub fn with_retention(self, retention: Duration) -> Self {
         Gateway { retention, ..self }
+    }
+
+    /// Lets viewers attach to the mail of their users, which comes this way.
+    #[must_use]
+    pub fn with_mail(self, mail: Arc<dyn Mail>) -> Self {
+        self.context.attached.open();
+        Gateway { mail: Some(mail), ..self }
     }
 
     /// Returns a handle to the gateway's health, which `/healthz` reads.
@@ -136,6 +146,7 @@ impl Gateway {
             tasks::evict(&context),
             tasks::release_joins(&context),
             tasks::deliver_notices(&context, self.retention),
+            tasks::deliver_mail(&context, self.mail),
             tasks::measure_load(&context),
             tasks::rank_rooms(&context),
             tasks::exchange_counts(&context, self.online),
@@ -183,6 +194,7 @@ fn build(
         },
         dispatch: Dispatch::new(shards),
         notices: NoticeBook::default(),
+        attached: Attached::default(),
         drains: Drains::none(),
         load,
         push_times: PushTimes::default(),

@@ -12,7 +12,7 @@
 //! - `viewer`: one viewer's queue, limits and notices;
 //! - `config`, `dispatch` (ways to reach viewers), `health`, `metrics`;
 //! - `admission` (who joins, who must leave), `room` (rooms and batches);
-//! - `clients`, `drain`, `load`, `socket`.
+//! - `clients`, `drain`, `load`, `mail` (attached users, and what waits for them), `socket`.
 
 mod admission;
 mod clients;
@@ -25,6 +25,7 @@ mod health;
 mod http;
 mod hub;
 mod load;
+mod mail;
 mod metrics;
 mod room;
 mod shard;

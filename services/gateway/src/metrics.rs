@@ -17,6 +17,7 @@ use prometheus::{
 use crate::clients::ClientMetrics;
 use crate::drain::Cause;
 use crate::load::{Axis, Level, PUSH_BOUNDS_MS};
+use crate::mail::MailCounts;
 use crate::room::Heat;
 
 /// Ranks of the hottest rooms that have a series each.
@@ -71,6 +72,10 @@ pub struct GatewayMetrics {
     push_seconds: ByClass<TracedHistogram>,
     top_deliveries: [Gauge; TOP_RANKS],
     pub(crate) notices_not_kept: IntCounter,
+    pub(crate) attached: IntGauge,
+    mail: IntCounterVec,
+    pub(crate) bells: IntCounter,
+    pub(crate) mail_losses: IntCounter,
     pub(crate) ledger: Ledger,
 }
 
@@ -149,6 +154,18 @@ impl GatewayMetrics {
                 "barrage_gateway_notices_not_kept_total",
                 "Notices sent once and not kept, because too many users have unacknowledged ones.",
             )?,
+            attached: new
+                .gauge("barrage_gateway_attached", "Viewers that are attached to the mail of their users.")?,
+            mail: new.counters(
+                "barrage_gateway_mail_frames_total",
+                "Frames of mail for attached viewers, by fate; `took` counts all that arrived.",
+                &["fate"],
+            )?,
+            bells: new.counter("barrage_gateway_bells_total", "Bells in the place of mail.")?,
+            mail_losses: new.counter(
+                "barrage_gateway_mail_losses_total",
+                "Times that mail from a courier may be lost, after which all attached viewers are rung.",
+            )?,
             ledger,
         }
         .with_all_series())
@@ -195,11 +212,24 @@ impl GatewayMetrics {
         for cause in [Cause::Shutdown, Cause::Drain, Cause::GiveBack] {
             self.moved.with_label_values(&[cause.label()]);
         }
+        self.mail(&MailCounts::default(), &MailCounts::default());
         for heat in Heat::ALL {
             self.heat.with_label_values(&[heat.label()]);
             self.heat_changes.with_label_values(&[heat.label()]);
         }
         self
+    }
+
+    /// Adds what one shard's mail has become since its last report.
+    pub(crate) fn mail(&self, now: &MailCounts, reported: &MailCounts) {
+        for (fate, now, reported) in [
+            ("took", now.took, reported.took),
+            ("delivered", now.delivered, reported.delivered),
+            ("collapsed", now.collapsed, reported.collapsed),
+            ("gone", now.gone, reported.gone),
+        ] {
+            self.mail.with_label_values(&[fate]).inc_by(now - reported);
+        }
     }
 
     pub(crate) fn delivered(&self, class: Class, messages: u64) {

@@ -25,6 +25,8 @@ pub struct Changes {
     pub users: Vec<User>,
     /// New and changed conversations.
     pub conversations: Vec<Conversation>,
+    /// Conversations that stay as they are, and whose members change. They are not written.
+    pub seen: Vec<Conversation>,
     /// New and changed members.
     pub members: Vec<Member>,
     /// New items, in the order of the batch.
@@ -35,6 +37,8 @@ pub struct Changes {
     pub hidden: Vec<HiddenItem>,
     /// Users that new items mention.
     pub mentions: Vec<Mention>,
+    /// Users who changed their rules for letters. Their rows are in `users`.
+    pub preferred: Vec<UserNumber>,
     /// Blocks that begin or end.
     pub blocks: Vec<BlockChange>,
     /// Letters without an effect.

@@ -3,7 +3,7 @@
 use prometheus::core::Collector;
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::Book;
+use crate::{Balance, Book};
 
 /// The ledger of a process. Clones share their metrics.
 #[derive(Debug, Clone)]
@@ -35,6 +35,14 @@ impl Ledger {
     pub fn book(&self, stage: &'static str) -> Book {
         self.error.with_label_values(&[stage]);
         Book::new(self.clone(), stage)
+    }
+
+    /// Opens a balance for one owner at a stage whose units have no class. The stage's error is exported as 0 from
+    /// now on.
+    #[must_use]
+    pub fn balance(&self, stage: &'static str) -> Balance {
+        self.error.with_label_values(&[stage]);
+        Balance::new(self.clone(), stage)
     }
 
     /// Returns the sum of some stages' errors: a process may report for several roles.

@@ -5,8 +5,10 @@
 //! on, dropped, expired and still held. The difference is the metric `barrage_conservation_error`,
 //! and anything but zero is a defect. Pulses have no sequence and are not counted.
 
+mod balance;
 mod book;
 mod ledger;
 
+pub use balance::Balance;
 pub use book::{Book, Fate};
 pub use ledger::Ledger;

@@ -8,6 +8,7 @@ use crate::batch::{LeftOut, Pulse};
 use crate::code::Refusal;
 use crate::entry::Endpoint;
 use crate::facts::ClientFacts;
+use crate::mail::{Attached, Bell, Mail};
 use crate::state::RoomState;
 use crate::{Class, RoomId, Sequence, TraceId, UserId};
 
@@ -46,6 +47,12 @@ pub enum ServerFrame {
     Pong(Pong),
     /// A position with a sampled message, for clients that asked by `traces`.
     Traced(Traced),
+    /// Answer to a client's `attach`.
+    Attached(Attached),
+    /// Changes of the inbox, for clients that are attached.
+    Mail(Mail),
+    /// The inbox has changed, for clients that are attached.
+    Bell(Bell),
 }
 
 impl ServerFrame {
@@ -61,6 +68,9 @@ impl ServerFrame {
             Error,
             Pong,
             Traced,
+            Attached,
+            Mail,
+            Bell,
         }
         #[derive(Deserialize)]
         struct Tag {
@@ -74,6 +84,9 @@ impl ServerFrame {
             Type::Error => ServerFrame::Error(serde_json::from_slice(json)?),
             Type::Pong => ServerFrame::Pong(serde_json::from_slice(json)?),
             Type::Traced => ServerFrame::Traced(serde_json::from_slice(json)?),
+            Type::Attached => ServerFrame::Attached(serde_json::from_slice(json)?),
+            Type::Mail => ServerFrame::Mail(serde_json::from_slice(json)?),
+            Type::Bell => ServerFrame::Bell(serde_json::from_slice(json)?),
         })
     }
 }
@@ -293,4 +306,8 @@ pub enum ClientFrame {
         /// Position of the `traced` frame.
         sequence: Sequence,
     },
+    /// Asks for the mail of the token's user on this connection. A guest has none.
+    Attach {},
+    /// Ends the mail on this connection.
+    Detach {},
 }

@@ -21,6 +21,7 @@ pub mod frame;
 pub mod id;
 pub mod inbox;
 pub mod lines;
+pub mod mail;
 pub mod message;
 pub mod placement;
 pub mod poll;

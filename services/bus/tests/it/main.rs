@@ -7,6 +7,7 @@ mod drafts;
 mod engine;
 mod faults;
 mod lanes;
+mod mail;
 mod moves;
 mod partitions;
 mod suite;

@@ -175,7 +175,9 @@ pub(crate) async fn answer_repairs(
             | ClientFrame::Switch { .. }
             | ClientFrame::Visibility { .. }
             | ClientFrame::Traces {}
-            | ClientFrame::Traced { .. } => continue,
+            | ClientFrame::Traced { .. }
+            | ClientFrame::Attach {}
+            | ClientFrame::Detach {} => continue,
         };
         let is_repair = query.after.is_some();
         if let Ok((batch, _)) = get(&to.pool, &to.url, to.token.as_deref(), &query).await

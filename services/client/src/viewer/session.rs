@@ -23,6 +23,7 @@ use crate::error::ConnectError;
 use crate::event::Event;
 use crate::heartbeat::{Action, Keeper, Network};
 use crate::http::{HttpPool, from_ms};
+use crate::inbox::InboxNews;
 use crate::ladder::{Ladder, LadderAction, LadderEvent};
 use crate::link::Link;
 use crate::room_state;
@@ -269,6 +270,9 @@ impl Session {
         if self.config.traces && link.transport == Transport::Ws {
             self.send(ClientFrame::Traces {}, link);
         }
+        if self.config.inbox && link.transport == Transport::Ws {
+            self.send(ClientFrame::Attach {}, link);
+        }
         // A connection begins as shown.
         if *self.signals.visibility.borrow_and_update() == Visibility::Hidden {
             self.send_visibility(link);
@@ -304,6 +308,9 @@ impl Session {
                 self.keeper.store().await;
                 Ok(())
             }
+            ServerFrame::Attached(_) => self.emit(Event::Inbox(InboxNews::Attached)).await,
+            ServerFrame::Mail(mail) => self.emit(Event::Inbox(InboxNews::Mail(Box::new(mail)))).await,
+            ServerFrame::Bell(bell) => self.emit(Event::Inbox(InboxNews::Bell(bell))).await,
             ServerFrame::Hello(_) | ServerFrame::Reconnect(_) => Ok(()),
         }
     }

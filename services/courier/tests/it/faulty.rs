@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry};
+use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry};
 use barrage_protocol::{Sequence, UserId};
 use barrage_store::{Away, AwayRange, InboxError, InboxStore, ItemRange, StoredItem};
 
@@ -67,6 +67,10 @@ impl InboxStore for Faulty {
         limit: usize,
     ) -> Result<Vec<StoredItem>, InboxError> {
         self.inner.items(conversation, range, limit).await
+    }
+
+    async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
+        self.inner.present(group).await
     }
 
     async fn close(&self) {

@@ -106,6 +106,8 @@ impl MailSink for Kept {
     fn committed(&self, batch: Batch) {
         self.0.lock().push(batch);
     }
+
+    fn lost(&self, _: u16) {}
 }
 
 /// A configuration without waits.

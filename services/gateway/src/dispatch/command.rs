@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::admission::{Admission, Eviction};
 use crate::drain::Drain;
 use crate::room::{Delivery, FanOut};
+use crate::shard::MailItem;
 use crate::socket::{DetachedSocket, Encoding};
 
 /// Content of a WebSocket handshake that the shard needs for the viewer's join.
@@ -47,6 +48,10 @@ pub(crate) enum Command {
     Deliver(Delivery, Option<Arc<FanOut>>),
     /// Send a notice to one connection of the user, by its viewer's address.
     Notice { address: usize, user: UserId, message: Arc<Message> },
+    /// Give frames of mail to attached viewers.
+    Mail(Vec<MailItem>),
+    /// Ring all attached viewers, after mail was lost.
+    RingAttached,
     /// Close the connections that the eviction concerns.
     Evict(Arc<Eviction>),
     /// Close one connection, by its viewer's address, if the eviction concerns it.

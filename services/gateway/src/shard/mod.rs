@@ -8,6 +8,7 @@ mod client_frames;
 mod drain;
 mod inbox;
 mod join;
+mod mail;
 mod members;
 mod run;
 mod session;
@@ -16,4 +17,5 @@ mod session_end;
 mod shard;
 mod trace_acks;
 
+pub(crate) use mail::MailItem;
 pub(crate) use run::{build_runtime, run};

@@ -3,10 +3,12 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use barrage_bus::UserHash;
 use barrage_clock::{steady_ms, unix_ms};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
+use barrage_protocol::mail::Attached;
 use barrage_protocol::{ClientFacts, Code, FrameVersion, RoomId, Sequence};
 use barrage_token::{Identity, Role, Rooms};
 use tokio::time::Instant;
@@ -296,6 +298,8 @@ impl Session {
                     self.shard.acknowledge_trace(&joined.seat.room.id, sequence);
                 }
             }
+            ClientFrame::Attach {} => self.attach(),
+            ClientFrame::Detach {} => self.shard.detach(&self.viewer),
             ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
             ClientFrame::Join { .. } => {
                 let refusal =
@@ -304,6 +308,21 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Attaches the connection to the mail of the token's user.
+    fn attach(&self) {
+        let context = &self.shard.context;
+        let user = self.viewer.user.borrow().clone();
+        let refusal = match user {
+            Some(user) if context.attached.is_open() => {
+                self.shard.attach(&self.viewer, UserHash::of(&user));
+                return self.viewer.send(&ServerFrame::Attached(Attached { user }));
+            }
+            Some(_) => Refusal::new(Code::NotFound, "this server has no inbox"),
+            None => Refusal::new(Code::Unauthorized, "a viewer without a token has no inbox"),
+        };
+        self.viewer.refuse_frame(refusal, &context.config);
     }
 
     /// Answers a ping, with the terms of the heartbeat if they have changed.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::books::Books;
 use super::drain::ShardDrain;
+use super::mail::MailBoxes;
 use super::members::Members;
 use super::trace_acks::TraceAcks;
 use crate::context::Context;
@@ -38,6 +39,8 @@ pub(super) struct Shard {
     trace_acks: RefCell<TraceAcks>,
     /// Drain in which this shard still has viewers to notify.
     drain: RefCell<Option<ShardDrain<Viewer>>>,
+    /// Mail of the attached viewers.
+    pub(super) mail: RefCell<MailBoxes>,
     /// Buffer that sockets are read into before frames are cut out.
     pub(super) scratch: RefCell<Vec<u8>>,
     swept_at: Cell<Instant>,
@@ -51,6 +54,7 @@ impl Shard {
             books: RefCell::new(Books::new(&context.metrics)),
             trace_acks: RefCell::default(),
             drain: RefCell::default(),
+            mail: RefCell::new(MailBoxes::new(&context.metrics)),
             scratch: RefCell::new(vec![0; CLIENT_FRAME_BYTES_MAX * 2]),
             swept_at: Cell::new(Instant::now()),
             context,
@@ -66,6 +70,8 @@ impl Shard {
                     viewer.send_notice(&message);
                 }
             }
+            Command::Mail(items) => self.deliver_mail(items),
+            Command::RingAttached => self.ring_attached(),
             Command::Evict(eviction) => self.members.borrow().evict(&eviction),
             Command::EvictAt { address, eviction } => self.members.borrow().evict_at(address, &eviction),
             Command::EvictOne { address, refusal } => {
@@ -92,6 +98,7 @@ impl Shard {
     /// Removes a connection that has left its room. The viewer's resume brings the messages of its
     /// queue, if it comes back.
     pub(super) fn remove(&self, viewer: &Viewer) {
+        self.detach(viewer);
         let outbox = viewer.take_outbox();
         self.books.borrow_mut().count_gone(outbox.reported(), &outbox.holds());
         self.members.borrow_mut().remove(viewer);
@@ -220,6 +227,9 @@ impl Shard {
     pub(super) fn flush(&self, viewer: &Viewer) -> std::io::Result<()> {
         let flushed = viewer.flush();
         self.books.borrow_mut().count_flush(flushed.bytes, flushed.queued_change, &flushed.messages);
+        if self.mail.borrow().has_waiting() {
+            self.release_mail(viewer);
+        }
         flushed.result
     }
 
@@ -260,6 +270,13 @@ impl Shard {
             queued += viewer.queued();
         }
         self.books.borrow_mut().settle(&queued);
+        drop(members);
+        self.sweep_mail();
+    }
+
+    /// Returns the connection at an address.
+    pub(super) fn viewer_at(&self, address: usize) -> Option<Rc<Viewer>> {
+        self.members.borrow().by_address(address).cloned()
     }
 
     /// Starts a drain in place of the one under way.

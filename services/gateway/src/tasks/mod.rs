@@ -1,5 +1,6 @@
-//! Loops that run as long as the gateway: reports, notices, evictions, measurements, drains.
+//! Loops that run as long as the gateway: reports, mail, notices, evictions, measurements, drains.
 
+mod deliver_mail;
 mod deliver_notices;
 pub(crate) mod drain;
 mod evict;
@@ -9,6 +10,7 @@ mod rank_rooms;
 mod release_joins;
 mod report_load;
 
+pub(crate) use deliver_mail::deliver_mail;
 pub(crate) use deliver_notices::deliver_notices;
 pub(crate) use evict::evict;
 pub(crate) use measure_load::measure_load;

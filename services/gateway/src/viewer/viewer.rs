@@ -27,6 +27,9 @@ use crate::config::GatewayConfig;
 use crate::room::{Room, SeatKind, SharedBatch, Tally};
 use crate::socket::{Encoding, Socket, Wake, encode};
 
+/// Bytes queued for a viewer beyond which mail waits: it never makes a queue long that gifts are behind.
+const MAIL_BEFORE_BYTES_MAX: usize = 16 * 1024;
+
 /// Bytes of one line of the processor's cache.
 const LINE_BYTES: usize = 64;
 
@@ -337,6 +340,17 @@ impl Viewer {
         } else {
             self.push(frame);
         }
+    }
+
+    /// Queues a frame of mail if little is queued before it; returns whether it did. Mail never closes a viewer.
+    pub(crate) fn send_mail(&self, frame: Bytes) -> bool {
+        let queued = self.queued_bytes();
+        let has_room = queued + frame.len() <= self.queue_hard_bytes.saturating_sub(CLOSE_BYTES);
+        let takes = self.closing.get().is_none() && queued <= MAIL_BEFORE_BYTES_MAX && has_room;
+        if takes {
+            self.push(frame);
+        }
+        takes
     }
 
     fn push(&self, frame: Bytes) {

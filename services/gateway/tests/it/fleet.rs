@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
-use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, RoomSettings};
+use barrage_bus::{Bus, BusConfig, BusMetrics, Change, Draft, EmbeddedBus, EmbeddedMail, RoomSettings};
 use barrage_client::{Event, HttpPool, Viewer, ViewerConfig};
 use barrage_gateway::{Access, Gateway, GatewayConfig, GatewayError, GatewayMetrics};
 use barrage_http::{AdminGate, AllowedOrigins, AuditLog, Front, HttpConfig, Tls};
@@ -36,6 +36,7 @@ pub(crate) fn room() -> RoomId {
 
 pub(crate) struct Fleet {
     pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) mail: Arc<EmbeddedMail>,
     pub(crate) keyring: Arc<Keyring>,
     entry: SocketAddr,
     http: HttpPool,
@@ -64,7 +65,8 @@ impl Fleet {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = TokenConfig { leeway_secs: LEEWAY_SECS, ..TokenConfig::default() };
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &config).unwrap());
-        Fleet { bus, keyring, entry, http: HttpPool::new(), _folder: folder }
+        let mail = Arc::new(EmbeddedMail::new());
+        Fleet { bus, mail, keyring, entry, http: HttpPool::new(), _folder: folder }
     }
 
     pub(crate) async fn start(&self, config: GatewayConfig) -> Member {
@@ -88,7 +90,8 @@ impl Fleet {
             Tracer::default(),
             shutdown.clone(),
         )
-        .unwrap();
+        .unwrap()
+        .with_mail(self.mail.clone());
         let gate = AdminGate::new(Arc::clone(&self.keyring), Arc::new(AuditLog), &registry).unwrap();
         let (router, admin) = (gateway.router(), gate.guard(gateway.admin_router()));
         let tls = Tls::load(&http).unwrap();

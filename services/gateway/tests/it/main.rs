@@ -15,6 +15,7 @@ mod evictions;
 mod fleet;
 mod handshake;
 mod lines;
+mod mail;
 mod notices;
 mod raw;
 mod tickets;

@@ -97,6 +97,11 @@ impl Planner {
         self.changes.members =
             self.touched_members.iter().filter_map(|key| rows.members.remove(key)).collect();
         let ids = &self.ids;
+        let seen: BTreeSet<_> = self.touched_members.iter().map(|(conversation, _)| *conversation).collect();
+        self.changes.seen = seen
+            .difference(&self.touched_conversations)
+            .filter_map(|number| rows.conversations.get(&ids[number]).cloned())
+            .collect();
         self.changes.conversations = self
             .touched_conversations
             .iter()

@@ -125,6 +125,7 @@ impl Planner {
         if let Some(user) = self.rows.users.get_mut(&number) {
             user.preferences = preferences;
         }
+        self.changes.preferred.push(number);
         Outcome::Done
     }
 

@@ -232,6 +232,7 @@ impl Session {
             // IRC has no line for events of a customer's own.
             Event::Custom { .. }
             | Event::LeftOut { .. }
+            | Event::Inbox(_)
             | Event::Pulse { .. }
             | Event::Repaired { .. }
             | Event::Lost

@@ -1,7 +1,7 @@
 //! The trait that both engines of the inbox implement.
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, Entry};
+use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry};
 use barrage_protocol::{Sequence, UserId};
 
 use super::error::InboxError;
@@ -41,6 +41,9 @@ pub trait InboxStore: Send + Sync + std::fmt::Debug {
         range: ItemRange,
         limit: usize,
     ) -> Result<Vec<StoredItem>, InboxError>;
+
+    /// Returns the users who are in a group now, at most [`barrage_inbox::MEMBERS_MAX`], in no order.
+    async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError>;
 
     /// Finishes calls in flight and closes. Later calls fail.
     async fn close(&self);

@@ -2,6 +2,7 @@
 
 import type { State } from './downlink/states.ts';
 import type { Body, SuperChat } from './protocol/bodies.ts';
+import type { MailFrame } from './letters/book.ts';
 import type { Hello } from './protocol/frames.ts';
 import type { Poll, Pulse } from './protocol/pulse.ts';
 import type { RoomSettings } from './protocol/state.ts';
@@ -69,4 +70,6 @@ export interface RoomEvents {
   pulse: Pulse;
   loss: Loss;
   notice: RoomNotice;
+  /** Changes of the user's inbox, behind `attach`. */
+  mail: MailFrame;
 }

@@ -20,6 +20,8 @@ const HIDDEN_MS = 30_000;
 export interface Sink {
   /** User id of this viewer. */
   readonly user: string | null;
+  /** Whether the mail of the user is wanted. */
+  readonly attaches: boolean;
   emit<Type extends keyof RoomEvents>(type: Type, event: RoomEvents[Type]): void;
   /** Takes the state of the room, or the number of viewers, or the role that the room gave. */
   know(known: { view?: RoomView; online?: number; role?: string }): void;
@@ -65,6 +67,10 @@ export class Inbox {
         return this.#batch(frame);
       case 'notice':
         return this.#notice(frame);
+      case 'attached':
+      case 'mail':
+      case 'bell':
+        return this.sink.emit('mail', frame);
       case 'error':
         if (this.#chain.waiting && frame.retry_after_ms === undefined) this.#follow(this.#chain.skip());
     }
@@ -89,6 +95,7 @@ export class Inbox {
     // Each connection begins with all of the chat.
     this.#server = { takes: hello.visibility === true, counts: false };
     this.#tell();
+    if (this.sink.attaches) this.sink.send({ type: 'attach' });
     this.#follow(this.#chain.hello(hello));
   }
 

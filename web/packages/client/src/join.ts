@@ -48,6 +48,8 @@ export class Room implements AsyncIterable<RoomBatch> {
   #view: RoomView = { settings: {}, pinned: null, poll: null, attributes: {}, super_chats: [] };
   #role: string | null = null;
   #online: number | null = null;
+  /** Callers of `attach` that want mail. */
+  #attached = 0;
 
   /** Use `join`. */
   constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions) {
@@ -150,6 +152,20 @@ export class Room implements AsyncIterable<RoomBatch> {
     return this.#ask<Called<Answer>>((uplink) => uplink.call<Answer>(call), (refused) => refused);
   }
 
+  /**
+   * Asks for the mail of the user's inbox, which comes as events of the type `mail` over a WebSocket. Returns the
+   * function that ends it. `openInbox` of `@barrage/client/inbox` calls it.
+   */
+  attach(): () => void {
+    const tell = (type: 'attach' | 'detach'): void => this.#connection.send({ type });
+    this.#attached += 1;
+    if (this.#attached === 1) tell('attach');
+    return () => {
+      this.#attached -= 1;
+      if (this.#attached === 0) tell('detach');
+    };
+  }
+
   /** Loads the emotes of the platform and of the room. */
   emotes(): Promise<Emote[]> {
     return this.#ask((uplink) => uplink.emotes(), () => []);
@@ -206,7 +222,11 @@ export class Room implements AsyncIterable<RoomBatch> {
   /** What the inbox sees of this room. */
   get #sink(): Sink {
     const credentials = this.#credentials;
+    const attached = () => this.#attached;
     return {
+      get attaches() {
+        return attached() > 0;
+      },
       get user() {
         return credentials.user;
       },

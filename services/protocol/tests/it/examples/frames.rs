@@ -22,8 +22,12 @@ fn every_server_frame_has_an_example() {
         ServerFrame::Error(_) => "error",
         ServerFrame::Pong(_) => "pong",
         ServerFrame::Traced(_) => "traced",
+        ServerFrame::Attached(_) => "attached",
+        ServerFrame::Mail(_) => "mail",
+        ServerFrame::Bell(_) => "bell",
     };
-    let all = ["hello", "batch", "notice", "reconnect", "error", "pong", "traced"];
+    let of_rooms = ["hello", "batch", "notice", "reconnect", "error", "pong", "traced"];
+    let all = [&of_rooms[..], &["attached", "mail", "bell"]].concat();
     all_shown("server frames", frames().iter().map(name), &all);
 }
 
@@ -68,8 +72,11 @@ fn every_client_frame_has_an_example() {
         ClientFrame::Visibility { .. } => "visibility",
         ClientFrame::Traces {} => "traces",
         ClientFrame::Traced { .. } => "traced",
+        ClientFrame::Attach {} => "attach",
+        ClientFrame::Detach {} => "detach",
     };
     let shown = PROTOCOL.read::<ClientFrame>("client-frame");
-    let all = ["join", "ping", "ack", "switch", "repair", "visibility", "traces", "traced"];
+    let of_rooms = ["join", "ping", "ack", "switch", "repair", "visibility", "traces", "traced"];
+    let all = [&of_rooms[..], &["attach", "detach"]].concat();
     all_shown("client frames", shown.iter().map(name), &all);
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, Conversation, ConversationId, Entry, Needs, User, UserNumber, plan};
+use barrage_inbox::{
+    Changes, Conversation, ConversationId, ConversationNumber, Entry, Needs, User, UserNumber, plan,
+};
 use barrage_protocol::{Sequence, UserId};
 use sqlx::PgPool;
 
@@ -92,6 +94,10 @@ impl InboxStore for PostgresInbox {
         limit: usize,
     ) -> Result<Vec<StoredItem>, InboxError> {
         self.bounded(read::items(&self.pool, conversation, range, limit)).await
+    }
+
+    async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
+        self.bounded(read::present(&self.pool, group)).await
     }
 
     async fn close(&self) {

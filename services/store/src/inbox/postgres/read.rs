@@ -1,11 +1,11 @@
 //! Reads for callers, and the rows of this engine.
 
-use barrage_inbox::ConversationId;
+use barrage_inbox::{ConversationId, ConversationNumber, MEMBERS_MAX, Role};
 use barrage_protocol::{Sequence, UserId};
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
-use crate::inbox::codes::{int, uint};
+use crate::inbox::codes::{Code as _, int, uint};
 use crate::inbox::error::InboxError;
 use crate::inbox::parse;
 use crate::inbox::records::{Away, AwayRange, ItemRange, StoredItem};
@@ -131,4 +131,11 @@ pub(super) async fn items(
         found.reverse();
     }
     found.iter().map(parse::stored_item).collect()
+}
+
+pub(super) async fn present(pool: &PgPool, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
+    let sql = "SELECT u.id FROM inbox_members AS m JOIN inbox_users AS u ON u.n = m.user_n
+        WHERE m.conversation = $1 AND m.left_position IS NULL AND m.role > $2 LIMIT $3";
+    let query = sqlx::query(sql).bind(group.0).bind(Role::Applicant.code()).bind(i64::from(MEMBERS_MAX));
+    query.fetch_all(pool).await?.iter().map(|row| parse::user_id(row, 0)).collect()
 }

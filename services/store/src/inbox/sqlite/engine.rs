@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, Conversation, ConversationId, Entry, Needs, User, UserNumber, plan};
+use barrage_inbox::{
+    Changes, Conversation, ConversationId, ConversationNumber, Entry, Needs, User, UserNumber, plan,
+};
 use barrage_protocol::{Sequence, UserId};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -138,6 +140,10 @@ impl InboxStore for SqliteInbox {
     ) -> Result<Vec<StoredItem>, InboxError> {
         let conversation = conversation.clone();
         self.reader.call(move |connection| read::items(connection, &conversation, range, limit)).await
+    }
+
+    async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
+        self.reader.call(move |connection| read::present(connection, group)).await
     }
 
     async fn close(&self) {

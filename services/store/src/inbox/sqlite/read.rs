@@ -1,10 +1,10 @@
 //! Reads for callers, and the rows of this engine.
 
-use barrage_inbox::ConversationId;
+use barrage_inbox::{ConversationId, ConversationNumber, MEMBERS_MAX, Role};
 use barrage_protocol::{Sequence, UserId};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use crate::inbox::codes::{int, uint};
+use crate::inbox::codes::{Code as _, int, uint};
 use crate::inbox::error::InboxError;
 use crate::inbox::parse::{self, Row as _};
 use crate::inbox::records::{Away, AwayRange, ItemRange, StoredItem};
@@ -147,4 +147,11 @@ pub(super) fn items(
         found.reverse();
     }
     Ok(found)
+}
+
+pub(super) fn present(connection: &Connection, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
+    let sql = "SELECT u.id FROM inbox_members AS m JOIN inbox_users AS u ON u.n = m.user_n
+        WHERE m.conversation = ?1 AND m.left_position IS NULL AND m.role > ?2 LIMIT ?3";
+    let applicant = i64::from(Role::Applicant.code());
+    all(connection, sql, params![group.0, applicant, MEMBERS_MAX], |row| parse::user_id(row, 0))
 }

@@ -2,6 +2,7 @@
 // ignores unknown frame types, body types and fields, so that a newer server does not break it.
 
 import type { ClientFacts } from '../facts.ts';
+import type { MailFrame } from '../letters/book.ts';
 import type { Pulse } from './pulse.ts';
 import type { RoomState } from './state.ts';
 
@@ -93,6 +94,7 @@ export type ServerFrame =
   | Batch
   | Notice
   | Reconnect
+  | MailFrame
   | ({ type: 'error' } & Refusal)
   | { type: 'pong'; id: number; time_ms: number; ping_interval_ms?: number; ping_interval_ms_max?: number };
 
@@ -100,6 +102,7 @@ export type ClientFrame =
   | { type: 'join'; token?: string; after?: number; client?: ClientFacts }
   | { type: 'ping'; id: number }
   | { type: 'ack'; sequences: number[] }
+  | { type: 'attach' | 'detach' }
   | { type: 'visibility'; hidden: boolean }
   | { type: 'repair'; after: number; before: number };
 
@@ -128,6 +131,9 @@ export function readFrame(json: string): ServerFrame | null {
     case 'reconnect':
     case 'error':
     case 'pong':
+    case 'attached':
+    case 'mail':
+    case 'bell':
       return frame as unknown as ServerFrame;
     default:
       return null;

@@ -99,12 +99,14 @@ export interface History {
   refusal: Refused | null;
 }
 
-/** A request to another resource of the room, such as `reviews` or `words`. */
+/** A request to another resource of the room, such as `reviews` or `words`, or of its uplinks. */
 export interface Call {
   /** Default: GET. */
   method?: Method;
   /** Path behind `/v1/rooms/ROOM/`, with its query. */
-  resource: string;
+  resource?: string;
+  /** Path of a resource that is of no room, with its query, such as `/v1/inbox`; in place of `resource`. */
+  path?: string;
   body?: unknown;
 }
 

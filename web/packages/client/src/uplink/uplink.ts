@@ -7,7 +7,7 @@ import type { Host } from '../host.ts';
 import { readBody } from '../protocol/bodies.ts';
 import type { PostAnswer, Refusal } from '../protocol/frames.ts';
 import { Route } from './route.ts';
-import { Sender, type Reply } from './sender.ts';
+import { Sender, type Reply, type UplinkRequest } from './sender.ts';
 import type { Action, Acted, Call, Called, Emote, History, HistoryQuery, Post, Refused, Report, Reported, Sent, Voted } from './requests.ts';
 
 /** Emotes of both sets that are read; the server allows 11,000. */
@@ -71,8 +71,8 @@ export class Uplink {
     return { messages: messages.flatMap(readMessage), more: more === true, next: more && next ? link : null, refusal: null };
   }
 
-  async call<Answer>({ method = 'GET', resource, body }: Call): Promise<Called<Answer>> {
-    const reply = await this.#ask<Answer>(method, `/${resource}`, body);
+  async call<Answer>({ method = 'GET', resource = '', path, body }: Call): Promise<Called<Answer>> {
+    const reply = await this.#request<Answer>({ method, path: path ?? `${this.#path}/${resource}`, body });
     return reply.kind === 'refused' ? refused(reply.refusal) : { kind: 'answered', answer: reply.answer };
   }
 
@@ -87,10 +87,14 @@ export class Uplink {
     return all.flatMap(readEmote);
   }
 
-  async #ask<Answer>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown, known?: string): Promise<Reply<Answer>> {
+  #ask<Answer>(method: UplinkRequest['method'], path: string, body?: unknown, known?: string): Promise<Reply<Answer>> {
+    return this.#request({ method, path: this.#path + path, body, ...(known === undefined ? {} : { known }) });
+  }
+
+  async #request<Answer>(request: UplinkRequest): Promise<Reply<Answer>> {
     try {
       await this.#signIn();
-      return await this.#sender.send<Answer>({ method, path: this.#path + path, body, ...(known === undefined ? {} : { known }) });
+      return await this.#sender.send<Answer>(request);
     } catch (error) {
       // The room is closed, or the caller's function has no token.
       return { kind: 'refused', refusal: { code: 'network', message: String(error) } };

@@ -1,0 +1,200 @@
+//! Mail of this shard's attached viewers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use barrage_bus::UserHash;
+use barrage_clock::steady_ms;
+use barrage_ledger::Balance;
+use barrage_protocol::frame::ServerFrame;
+use barrage_protocol::mail::Bell;
+
+use super::shard::Shard;
+use crate::load::Level;
+use crate::mail::{Letter, MailBox, MailCounts, MailLimits, Next, SPREAD, Slot};
+use crate::metrics::GatewayMetrics;
+use crate::viewer::{Viewer, address};
+
+/// A frame for one connection.
+#[derive(Debug, Clone)]
+pub(crate) struct MailItem {
+    pub(crate) slot: Slot,
+    pub(crate) user: UserHash,
+    pub(crate) letter: Arc<Letter>,
+}
+
+/// Boxes of the attached viewers, apart from the viewers: those that do not attach cost nothing, and no fan-out
+/// reads a box.
+pub(super) struct MailBoxes {
+    by_address: HashMap<usize, MailBox>,
+    /// Boxes in which something waits; a flush of another viewer looks no further.
+    waiting: usize,
+    counts: MailCounts,
+    reported: MailCounts,
+    balance: Balance,
+}
+
+impl MailBoxes {
+    pub(super) fn new(metrics: &GatewayMetrics) -> Self {
+        MailBoxes {
+            by_address: HashMap::new(),
+            waiting: 0,
+            counts: MailCounts::default(),
+            reported: MailCounts::default(),
+            balance: metrics.ledger.balance("mail"),
+        }
+    }
+
+    /// Changes the box at an address, and keeps the number of boxes in which something waits.
+    fn change<T>(
+        &mut self,
+        address: usize,
+        change: impl FnOnce(&mut MailBox, &mut MailCounts) -> T,
+    ) -> Option<T> {
+        let mailbox = self.by_address.get_mut(&address)?;
+        let before = usize::from(mailbox.has_waiting());
+        let changed = change(mailbox, &mut self.counts);
+        self.waiting = self.waiting + usize::from(mailbox.has_waiting()) - before;
+        Some(changed)
+    }
+
+    /// Whether something waits in any box.
+    pub(super) const fn has_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    fn remove(&mut self, address: usize) -> Option<MailBox> {
+        let mailbox = self.by_address.remove(&address)?;
+        self.waiting -= usize::from(mailbox.has_waiting());
+        self.counts.gone += mailbox.frames();
+        Some(mailbox)
+    }
+
+    /// Updates the metrics, and checks that every frame has a fate.
+    fn settle(&mut self, metrics: &GatewayMetrics) {
+        let held: u64 = self.by_address.values().map(MailBox::frames).sum();
+        let MailCounts { took, delivered, collapsed, gone } = self.counts;
+        self.balance.settle(took, delivered + collapsed + gone + held);
+        metrics.mail(&self.counts, &self.reported);
+        self.reported = self.counts;
+    }
+}
+
+impl Shard {
+    fn mail_limits(&self) -> MailLimits {
+        let config = &self.context.config;
+        // A frame that no queue of a connection could take would never leave its box.
+        let bytes_max = config.mail_queue_bytes.min(config.queue_hard_bytes / 2);
+        MailLimits { frames_per_s: config.mail_frames_per_s, bytes_max }
+    }
+
+    /// Attaches a viewer to its user's mail. A second time changes nothing.
+    pub(super) fn attach(&self, viewer: &Viewer, user: UserHash) {
+        let slot = Slot { shard: u16::try_from(self.index).unwrap_or(u16::MAX), address: address(viewer) };
+        let mut boxes = self.mail.borrow_mut();
+        if boxes.by_address.contains_key(&slot.address) {
+            return;
+        }
+        boxes.by_address.insert(slot.address, MailBox::new(user, slot, steady_ms(), self.mail_limits()));
+        self.context.metrics.attached.inc();
+        self.context.attached.add(user, slot);
+    }
+
+    /// Detaches a viewer; does nothing when it is not attached.
+    pub(super) fn detach(&self, viewer: &Viewer) {
+        let Some(mailbox) = self.mail.borrow_mut().remove(address(viewer)) else { return };
+        self.context.metrics.attached.dec();
+        self.context.attached.remove(&mailbox.user, mailbox.slot);
+    }
+
+    /// Gives frames to the viewers for whom they are. One that has gone meanwhile loses its frame.
+    pub(super) fn deliver_mail(&self, items: Vec<MailItem>) {
+        let limits = self.mail_limits();
+        let is_overloaded = self.context.load.level() >= Level::ThinChat;
+        for MailItem { slot, user, letter } in items {
+            let Some(viewer) = self.viewer_at(slot.address) else {
+                let counts = &mut self.mail.borrow_mut().counts;
+                (counts.took, counts.gone) = (counts.took + 1, counts.gone + 1);
+                continue;
+            };
+            let mut boxes = self.mail.borrow_mut();
+            boxes.counts.took += 1;
+            let offered = boxes.change(slot.address, |mailbox, counts| {
+                if mailbox.user != user {
+                    counts.gone += 1;
+                } else if is_overloaded {
+                    counts.collapsed += 1 + mailbox.ring(None);
+                } else {
+                    counts.collapsed += mailbox.offer(letter.frame(viewer.encoding).clone(), limits);
+                }
+            });
+            if offered.is_none() {
+                boxes.counts.gone += 1;
+            }
+            drop(boxes);
+            self.release_mail(&viewer);
+        }
+    }
+
+    /// Rings all attached viewers of the shard, after a loss.
+    pub(super) fn ring_attached(&self) {
+        let spread_ms = u32::try_from(SPREAD.as_millis()).ok();
+        let addresses: Vec<_> = self.mail.borrow().by_address.keys().copied().collect();
+        for address in addresses {
+            let mut boxes = self.mail.borrow_mut();
+            boxes.change(address, |mailbox, counts| counts.collapsed += mailbox.ring(spread_ms));
+        }
+        self.release_all_mail();
+    }
+
+    /// Gives a viewer what waits for it, while its budget and its connection have room.
+    pub(super) fn release_mail(&self, viewer: &Viewer) {
+        let (limits, now_ms) = (self.mail_limits(), steady_ms());
+        loop {
+            let mut boxes = self.mail.borrow_mut();
+            if boxes.waiting == 0 {
+                return;
+            }
+            let next = boxes.change(address(viewer), |mailbox, _| mailbox.next(now_ms, limits)).flatten();
+            let Some(next) = next else { return };
+            drop(boxes);
+            let is_sent = match &next {
+                Next::Frame(frame) => viewer.send_mail(frame.clone()),
+                Next::Bell(spread_ms) => viewer.send_mail(self.bell(viewer, *spread_ms)),
+            };
+            let mut boxes = self.mail.borrow_mut();
+            let is_frame = matches!(next, Next::Frame(_));
+            if !is_sent {
+                boxes.change(address(viewer), |mailbox, _| mailbox.put_back(next));
+                return;
+            }
+            boxes.counts.delivered += u64::from(is_frame);
+        }
+    }
+
+    fn bell(&self, viewer: &Viewer, spread_ms: Option<u64>) -> bytes::Bytes {
+        self.context.metrics.bells.inc();
+        let bell = ServerFrame::Bell(Bell { version: None, spread_ms });
+        let json = serde_json::to_vec(&bell).expect("frames are plain data");
+        crate::socket::encode(&json, viewer.encoding)
+    }
+
+    fn release_all_mail(&self) {
+        let waiting: Vec<_> = {
+            let boxes = self.mail.borrow();
+            let waiting = boxes.by_address.iter().filter(|(_, mailbox)| mailbox.has_waiting());
+            waiting.map(|(address, _)| *address).collect()
+        };
+        for viewer in waiting.into_iter().filter_map(|address| self.viewer_at(address)) {
+            self.release_mail(&viewer);
+        }
+    }
+
+    /// Does what is due once a second: what waited for its budget, and the account.
+    pub(super) fn sweep_mail(&self) {
+        if self.mail.borrow().waiting > 0 {
+            self.release_all_mail();
+        }
+        self.mail.borrow_mut().settle(&self.context.metrics);
+    }
+}

@@ -1,0 +1,282 @@
+// The inbox of a room's user: conversations, unread numbers and items, in step with the user's other devices. It
+// attaches to the mail of the room's connection, asks where something is missing, and keeps everything on the device.
+
+import { Emitter } from '../emitter.ts';
+import type { Room } from '../join.ts';
+import type { Refused } from '../uplink/requests.ts';
+import { Book, type Answer, type Conversation, type Item, type MailFrame, type Undelivered } from './book.ts';
+import { openStore, type Change, type InboxStore } from './store.ts';
+
+/** Wait before a request that failed is sent again. */
+const RETRY_MS = 5_000;
+/** Time in which read places are gathered into one request. */
+const READS_MS = 300;
+/** Longest wait of the server for a change, over transports without mail: below the timeout of a request. */
+const POLL_SECS = 5;
+/** Items of a page of the history. */
+const PAGE = 50;
+
+export interface InboxOptions {
+  /** Where the inbox of a user is kept. Default: IndexedDB, or memory where there is none. */
+  store?: ((user: string) => Promise<InboxStore>) | undefined;
+}
+
+/** What a user writes: a text, or a sticker by its id. */
+export type Letter = ({ text: string; mentions?: string[] } | { sticker: string }) & { replyTo?: number; id?: string };
+
+/** Outcome of a letter. It is durable then, and arrives as an item a moment later. */
+export type Written = { kind: 'accepted'; id: string; conversation: string } | (Refused & { id: string });
+
+export interface InboxEvents {
+  /** Conversations or numbers have changed. */
+  change: Inbox;
+  /** Items that arrived, oldest first. */
+  items: { conversation: string; items: Item[] };
+  /** A letter was accepted and has no effect. */
+  undelivered: Undelivered;
+}
+
+/** Opens the inbox of the room's user. It is empty until the room has joined; a guest's stays empty. */
+export function openInbox(room: Room, options: InboxOptions = {}): Inbox {
+  return new Inbox(room, options);
+}
+
+export class Inbox {
+  #emitter = new Emitter<InboxEvents>();
+  #book: Book | null = null;
+  #store: InboxStore | null = null;
+  #cursor: string | null = null;
+  /** Work on book and store, one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+  #asking = false;
+  #asksAgain = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reads = new Map<string, number>();
+  #reading: ReturnType<typeof setTimeout> | undefined;
+  #enders: (() => void)[];
+  #closed = false;
+
+  /** Use `openInbox`. */
+  constructor(
+    private readonly room: Room,
+    private readonly options: InboxOptions,
+  ) {
+    this.#enders = [
+      room.on('mail', (frame) => this.#later(() => this.#frame(frame))),
+      room.on('state', () => this.#poll()),
+      room.attach(),
+    ];
+    this.#poll();
+  }
+
+  on<Type extends keyof InboxEvents>(type: Type, listener: (event: InboxEvents[Type]) => void): () => void {
+    return this.#emitter.on(type, listener);
+  }
+
+  /** User of the inbox; null before it is known. */
+  get user(): string | null {
+    return this.#book?.user ?? null;
+  }
+
+  /** Unread items of all conversations that count. */
+  get unread(): number {
+    return this.#book?.unread ?? 0;
+  }
+
+  /** Conversations: pinned ones first, then by their newest item. */
+  get conversations(): Conversation[] {
+    const rows = [...(this.#book?.rows.values() ?? [])].filter((row) => !row.deleted);
+    return rows.sort((one, other) => Number(other.pinned ?? false) - Number(one.pinned ?? false) || other.at_ms - one.at_ms);
+  }
+
+  /** Items of a conversation before a position, oldest first: those of the device, and what it lacks from the server. */
+  async items(conversation: string, { before = Number.MAX_SAFE_INTEGER, limit = PAGE }: { before?: number; limit?: number } = {}): Promise<Item[]> {
+    const row = this.#book?.rows.get(conversation);
+    const kept = (await this.#store?.items(conversation, before, limit)) ?? [];
+    const end = Math.min(before - 1, row?.left ?? row?.head ?? 0);
+    const first = Math.max((row?.after ?? 0) + 1, end - limit + 1);
+    // Positions are dense: a device that has them all need not ask. Hidden ones are missing for ever, and cost a request.
+    if (row && kept.filter(({ position }) => position >= first).length >= end - first + 1) return kept;
+    const query = before === Number.MAX_SAFE_INTEGER ? '' : `before=${before}&`;
+    const called = await this.room.call<{ items: Item[] }>({ path: `/v1/conversations/${encodeURIComponent(conversation)}/messages?${query}limit=${limit}` });
+    if (called.kind === 'refused') return kept;
+    const { items } = called.answer;
+    await this.#later(() => this.#keep({ items: items.map((item) => ({ conversation, item })) }));
+    return items;
+  }
+
+  /** Sends a letter to a user. */
+  write(user: string, letter: Letter): Promise<Written> {
+    return this.#post(`/v1/users/${encodeURIComponent(user)}/messages`, letter);
+  }
+
+  /** Sends a letter to a conversation. */
+  reply(conversation: string, letter: Letter): Promise<Written> {
+    return this.#post(`/v1/conversations/${encodeURIComponent(conversation)}/messages`, letter);
+  }
+
+  /** Notes that the user has read up to a position; without one, everything. Several notes are one request. */
+  read(conversation: string, position = this.#book?.rows.get(conversation)?.head ?? 0): void {
+    if (position < 1 || position <= (this.#book?.rows.get(conversation)?.read ?? 0)) return;
+    this.#reads.set(conversation, Math.max(position, this.#reads.get(conversation) ?? 0));
+    this.#reading ??= setTimeout(() => void this.#sendReads(), READS_MS);
+  }
+
+  /** Ends the inbox. What the device has stays there. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    if (this.#reading !== undefined) void this.#sendReads();
+    for (const end of this.#enders) end();
+    this.#emitter.clear();
+    void this.#later(async () => this.#store?.close());
+  }
+
+  async #post(path: string, { id = letterId(), replyTo, ...letter }: Letter): Promise<Written> {
+    const body = { type: 'text' in letter ? 'text' : 'sticker', id, ...letter, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
+    const called = await this.room.call<{ conversation: string }>({ method: 'POST', path, body });
+    return called.kind === 'refused' ? { ...called, id } : { kind: 'accepted', id, conversation: called.answer.conversation };
+  }
+
+  async #sendReads(): Promise<void> {
+    clearTimeout(this.#reading);
+    this.#reading = undefined;
+    const reads = [...this.#reads].slice(0, 100).map(([conversation, position]) => ({ conversation, position }));
+    for (const { conversation } of reads) this.#reads.delete(conversation);
+    if (reads.length === 0) return;
+    const called = await this.room.call({ method: 'POST', path: '/v1/inbox/reads', body: { reads } });
+    if (called.kind !== 'refused' || this.#closed) return;
+    // The places are sent again with the next ones, unless the user has read on.
+    for (const { conversation, position } of reads) this.#reads.set(conversation, Math.max(position, this.#reads.get(conversation) ?? 0));
+  }
+
+  /** Does work behind all work from before. A failure leaves the inbox as it is: the next answer repairs it. */
+  #later(work: () => Promise<void> | undefined): Promise<void> {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => console.error(error));
+    return this.#queue;
+  }
+
+  async #frame(frame: MailFrame): Promise<void> {
+    if (frame.type === 'attached') await this.#belongsTo(frame.user);
+    const book = this.#book;
+    if (!book) return;
+    const before = book.version;
+    const asks = book.take(frame);
+    if (frame.type === 'mail' && asks === null) {
+      // Mail of a version that was there already brings nothing but items of groups.
+      const isNew = frame.version === undefined || frame.version > before;
+      const rows = isNew ? (frame.conversations ?? []) : [];
+      const items = [...rows, ...(frame.groups ?? [])].flatMap(({ conversation, items: some = [] }) => some.map((item) => ({ conversation, item })));
+      const touched = [...rows, ...(frame.groups ?? [])].map(({ conversation }) => conversation);
+      await this.#keep({ items, touched, hidden: isNew ? (frame.hidden ?? []) : [], undelivered: isNew ? (frame.undelivered ?? []) : [] });
+    }
+    if (asks !== null) this.#askWithin(asks);
+  }
+
+  /** Opens what the device has of a user. */
+  async #belongsTo(user: string): Promise<void> {
+    if (this.#book?.user === user) return;
+    this.#store?.close();
+    this.#store = await (this.options.store ?? openStore)(user);
+    const kept = await this.#store.load();
+    this.#book = new Book(user);
+    this.#cursor = kept?.stand.cursor ?? null;
+    if (!kept) return;
+    Object.assign(this.#book, { version: kept.stand.version, direct: kept.stand.direct });
+    for (const row of kept.rows) this.#book.rows.set(row.conversation, row);
+    this.#emitter.emit('change', this);
+  }
+
+  /** Asks after a random part of a time. */
+  #askWithin(spreadMs: number): void {
+    if (this.#closed) return;
+    if (spreadMs === 0) return void this.#ask();
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#ask(), Math.random() * spreadMs);
+  }
+
+  /** Asks for what the device lacks, and again while there is more. */
+  async #ask(waitSecs = 0): Promise<void> {
+    this.#asksAgain = true;
+    if (this.#asking) return;
+    this.#asking = true;
+    let isAnswered = true;
+    while (this.#asksAgain && !this.#closed) {
+      this.#asksAgain = false;
+      const cursor = this.#cursor === null ? '' : `&cursor=${encodeURIComponent(this.#cursor)}`;
+      const wait = waitSecs > 0 && this.#cursor !== null ? `&wait_secs=${waitSecs}` : '';
+      const called = await this.room.call<Answer>({ path: `/v1/inbox?items=20&top=20${cursor}${wait}` });
+      if (called.kind === 'refused') {
+        // A cursor that a server does not take is none.
+        if (called.code === 'bad_cursor') this.#cursor = null;
+        if (called.code !== 'closed' && called.code !== 'not_found' && called.code !== 'unauthorized') this.#askWithin(called.waitMs ?? RETRY_MS);
+        isAnswered = false;
+        break;
+      }
+      await this.#later(() => this.#answered(called.answer));
+    }
+    this.#asking = false;
+    if (isAnswered) this.#poll();
+  }
+
+  async #answered(answer: Answer): Promise<void> {
+    const book = this.#book;
+    if (!book) return;
+    if (book.answered(answer) !== null) this.#asksAgain = true;
+    const rows = answer.conversations ?? [];
+    const items = rows.flatMap(({ conversation, items: some = [] }) => some.map((item) => ({ conversation, item })));
+    const { reset = false, cursor, hidden = [], undelivered = [] } = answer;
+    await this.#keep({ items, touched: rows.map(({ conversation }) => conversation), hidden, undelivered, reset, cursor });
+  }
+
+  /** Writes what arrived, and tells of it once it is written. */
+  async #keep({ items = [], touched = [], hidden = [], undelivered = [], reset = false, cursor = this.#cursor }: Kept): Promise<void> {
+    const book = this.#book;
+    if (!book) return;
+    const rows = [...new Set(touched)].flatMap((id) => book.rows.get(id) ?? []);
+    const recalled = await Promise.all(items.flatMap((one) => (one.item.recalls === undefined ? [] : [this.#recalled(one.conversation, one.item.recalls)])));
+    const change: Change = { stand: { cursor, version: book.version, direct: book.direct }, reset, rows, hidden, items: [...items, ...recalled.flat()] };
+    await this.#store?.save(change);
+    this.#cursor = cursor;
+    if (this.#closed) return;
+    const ids = new Set(items.map(({ conversation }) => conversation));
+    for (const conversation of ids) {
+      this.#emitter.emit('items', { conversation, items: items.filter((one) => one.conversation === conversation).map(({ item }) => item) });
+    }
+    for (const letter of undelivered) this.#emitter.emit('undelivered', letter);
+    if (rows.length > 0 || hidden.length > 0 || reset) this.#emitter.emit('change', this);
+  }
+
+  /** Returns a kept item as it is behind its recall. */
+  async #recalled(conversation: string, position: number): Promise<{ conversation: string; item: Item }[]> {
+    const [kept] = (await this.#store?.items(conversation, position + 1, 1)) ?? [];
+    if (kept?.position !== position) return [];
+    const { body: _, ...item } = kept;
+    return [{ conversation, item: { ...item, recalled: true } }];
+  }
+
+  /** Over transports without mail, the server answers when something has changed. */
+  #poll(): void {
+    const { state } = this.room;
+    if (this.#closed || this.#asking || state.kind !== 'open' || state.transport === 'ws') return;
+    const { user } = this.room;
+    if (user === null) return;
+    void this.#later(() => this.#belongsTo(user)).then(() => this.#ask(POLL_SECS));
+  }
+}
+
+interface Kept {
+  items?: { conversation: string; item: Item }[];
+  /** Conversations whose rows changed. */
+  touched?: string[];
+  hidden?: { conversation: string; position: number }[];
+  undelivered?: Undelivered[];
+  reset?: boolean;
+  cursor?: string | null;
+}
+
+/** Returns a random id of 60 bits, unique within one sender and conversation. */
+function letterId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => '0123456789abcdefghijklmnopqrstuv'.charAt(byte & 31)).join('');
+}

@@ -1,0 +1,131 @@
+// The inbox without a browser and a server: the shared vectors, and what a device asks, keeps and sends.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'vitest';
+import { Book } from '../src/letters/book.ts';
+import { MemoryStore, openInbox } from '../src/letters.ts';
+import { pass, refused, settle, World } from './world.mjs';
+
+const vectors = JSON.parse(await readFile(new URL('../../../../services/client/vectors/inbox.json', import.meta.url), 'utf8'));
+const D = 'd.00112233445566778899aabbccddeeff';
+
+for (const { name, steps } of vectors.cases) {
+  test(`the book follows the vector: ${name}`, () => {
+    const book = new Book(vectors.user);
+    steps.forEach(({ frame, answer, asks = null, version, unread }, step) => {
+      let found = null;
+      if (frame) found = book.take(structuredClone(frame));
+      if (answer) found = book.answered(structuredClone(answer)) ?? found;
+      assert.deepEqual([found, book.version, book.unread], [asks, version, unread], `step ${step}`);
+    });
+  });
+}
+
+const row = (head, unread, more = {}) => ({ conversation: D, kind: 'direct', peer: 'bob', head, at_ms: head, unread, read: head - unread, ...more });
+const item = (position, more = {}) => ({ position, sender: 'bob', at_ms: position, kind: 'text', body: { text: `text ${position}` }, ...more });
+
+/** A room of ann with an inbox in memory, attached, and behind its first answer. */
+async function opened(world, answer = { cursor: 'c5', version: 5, unread: 1, conversations: [row(1, 1, { items: [item(1)] })] }) {
+  const store = new MemoryStore();
+  world.answers['/v1/inbox'] = answer;
+  const room = await world.opened({ token: () => 'a.b.c' }, { user: 'ann' });
+  const inbox = openInbox(room, { store: async () => store });
+  await settle();
+  assert.equal(world.last.sentOf('attach').length, 1);
+  world.last.frame({ type: 'attached', user: 'ann' });
+  await settle();
+  return { inbox, room, store };
+}
+
+test('an attached device asks once, and mail keeps it in step without a request', async () => {
+  const world = new World();
+  const { inbox, store } = await opened(world);
+  assert.deepEqual([inbox.unread, inbox.user, world.asked('/v1/inbox').length], [1, 'ann', 1]);
+  const arrived = [];
+  inbox.on('items', ({ items }) => arrived.push(...items.map(({ position }) => position)));
+  world.last.frame({ type: 'mail', previous: 5, version: 6, unread_direct: 2, conversations: [row(2, 2, { items: [item(2)] })] });
+  await settle();
+  assert.deepEqual([inbox.unread, arrived, world.asked('/v1/inbox').length], [2, [2], 1]);
+  assert.deepEqual((await inbox.items(D)).map(({ position }) => position), [1, 2], 'both are on the device');
+  assert.deepEqual((await store.load()).stand, { cursor: 'c5', version: 6, direct: 2 });
+});
+
+test('a gap is asked for with the cursor, and a bell of many is spread', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  world.answers['/v1/inbox'] = { cursor: 'c8', version: 8, unread: 3, conversations: [row(3, 3)] };
+  world.last.frame({ type: 'mail', previous: 7, version: 8, unread_direct: 3, conversations: [row(3, 3)] });
+  await settle();
+  const asked = world.asked('/v1/inbox');
+  assert.equal(asked.length, 2);
+  assert.equal(new URL(asked[1].url).searchParams.get('cursor'), 'c5');
+  assert.equal(inbox.unread, 3);
+  world.answers['/v1/inbox'] = { cursor: 'c8', version: 8, unread: 3 };
+  world.last.frame({ type: 'bell', version: 8 });
+  world.last.frame({ type: 'bell', spread_ms: 10_000 });
+  await settle();
+  assert.equal(world.asked('/v1/inbox').length, 2, 'the version is known, and the other one waits');
+  await pass(10_000);
+  assert.equal(world.asked('/v1/inbox').length, 3);
+});
+
+test('a device that did not keep an answer asks for it again', async () => {
+  const world = new World();
+  const { inbox, store } = await opened(world);
+  const save = store.save.bind(store);
+  store.save = () => Promise.reject(new Error('the disk is full'));
+  world.answers['/v1/inbox'] = { cursor: 'c6', version: 6, unread: 2, conversations: [row(2, 2)] };
+  world.last.frame({ type: 'bell' });
+  await settle();
+  store.save = save;
+  world.last.frame({ type: 'bell' });
+  await settle();
+  const cursors = world.asked('/v1/inbox').map(({ url }) => new URL(url).searchParams.get('cursor'));
+  assert.deepEqual(cursors, [null, 'c5', 'c5']);
+  assert.equal((await store.load()).stand.cursor, 'c6');
+  assert.equal(inbox.unread, 2);
+});
+
+test('letters have an id, and reads of a moment are one request', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  world.answers['/v1/users/bob/messages'] = { outcome: 'accepted', sequence: 7, lane: 0, conversation: D };
+  const written = await inbox.write('bob', { text: 'hello' });
+  assert.deepEqual([written.kind, written.conversation], ['accepted', D]);
+  const body = JSON.parse(world.asked('/v1/users/bob/messages')[0].init.body);
+  assert.deepEqual(body, { type: 'text', id: written.id, text: 'hello' });
+  world.answers[`/v1/conversations/${D}/messages`] = refused(403, 'blocked');
+  const refusal = await inbox.reply(D, { sticker: 'wave', replyTo: 1 });
+  assert.deepEqual([refusal.kind, refusal.code], ['refused', 'blocked']);
+  assert.equal(JSON.parse(world.asked(`/v1/conversations/${D}/messages`)[0].init.body).reply_to, 1);
+  world.answers['/v1/inbox/reads'] = { within_ms: 200 };
+  inbox.read(D, 1);
+  inbox.read(D, 1);
+  await pass(1_000);
+  const reads = world.asked('/v1/inbox/reads').map(({ init }) => JSON.parse(init.body));
+  assert.deepEqual(reads, [{ reads: [{ conversation: D, position: 1 }] }]);
+});
+
+test('a recall takes the body from the item that the device keeps', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  const { body: _, kind: __, ...recall } = item(2, { recalls: 1 });
+  world.last.frame({ type: 'mail', previous: 5, version: 6, unread_direct: 1, conversations: [row(2, 1, { items: [recall] })] });
+  await settle();
+  const [first] = await inbox.items(D);
+  assert.deepEqual([first.position, first.recalled, first.body], [1, true, undefined]);
+});
+
+test('a reconnect attaches again, and a closed inbox detaches', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  world.last.drop();
+  await pass(2_000);
+  world.last.open();
+  world.last.frame({ type: 'hello', room: 'demo', user: 'ann', connection: 'c', ping_interval_ms: 25_000, sequence: 10, resume: false, online: 3 });
+  await settle();
+  assert.equal(world.last.sentOf('attach').length, 1);
+  inbox.close();
+  assert.equal(world.last.sentOf('detach').length, 1);
+});
