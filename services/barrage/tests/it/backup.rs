@@ -139,3 +139,36 @@ async fn files_of_a_newer_version_are_refused_with_a_sentence() {
     }
     Server::start(BINARY, with_data(&data)).await;
 }
+
+/// Copies a data directory that an older version has left.
+fn data_of(version: &str, to: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(version);
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn data_directory_of_an_older_version_is_opened_with_all_that_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    data_of("0.2.0", &data);
+    // The files get older with each day.
+    let environment = vec![("BARRAGE_STORE__RETENTION_HOURS".into(), "0".into())];
+    let server = Server::start(BINARY, ServerOptions { environment, ..with_data(&data) }).await;
+    let mut expected: BTreeMap<String, u64> = (1..=5).map(|n| (format!("gift.{n}"), n)).collect();
+    expected.insert("chat.1".into(), 6);
+    let mut found = history(&server).await;
+    found.retain(|id, _| expected.contains_key(id));
+    assert_eq!(found, expected);
+    let admin = server.token("boss", "*", "admin").await;
+    let room = server.admin("GET", "/rooms/demo", &admin, &json!(null)).await;
+    assert_eq!(room.body["title"], "Demo of 0.2.0", "{room:?}");
+    let token = server.token("u2", "demo", "viewer").await;
+    assert_eq!(server.post(MESSAGES, &token, chat("m", "hello")).await.code(), "muted");
+    let token = server.token("u1", "demo", "viewer").await;
+    let again = server.post(MESSAGES, &token, gift("gift.9")).await;
+    assert_eq!((again.status, &again.body["outcome"]), (200, &json!("broadcast")));
+}
