@@ -120,3 +120,19 @@ test('a text of 200 letters on a phone breaks in the list and fits on the stage'
   await send(page, 'a text');
   await page.context().close();
 });
+
+test("the viewer's own message has one line as others, and twelve reactions widen no page", async () => {
+  const names = ['clap', 'fire', 'laugh', 'wow', 'heart', 'cry', 'party', 'ok', 'rose', 'star', 'a_long_name_of_16', 'plus_1'].map((name) => name.slice(0, 16));
+  const settings = { version: 1, value: { title: 'demo', stream_started_at_ms: 1, reactions: names } };
+  for (const options of [{ viewport: { width: 1280, height: 720 } }, { viewport: { width: 700, height: 800 } }, { viewport: { width: 390, height: 844 }, ...touch }, { viewport: { width: 844, height: 390 }, ...touch }]) {
+    const page = await open(browser, source, options);
+    source.say({ type: 'chat', text: 'of another' }, { type: 'chat', user: 'guest-1', name: 'Me', text: 'my own' }, { type: 'signal', signal: 'reactions', names, state: { settings } });
+    await until('both rows and the reactions', () => page.evaluate(() => document.querySelector('#list .row.own') && document.querySelector('[data-reaction=plus_1]')));
+    const rows = await page.$$eval('#list .row', (all) => all.slice(-2).map((row) => Math.round(row.getBoundingClientRect().height)));
+    assert.equal(rows[0], rows[1], 'the height of a row');
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, `${JSON.stringify(options.viewport)} is wide enough`);
+    const [stage, composer] = await Promise.all(['#stage', '#composer'].map((selector) => box(page, selector)));
+    assert.ok(stage.height >= 120 && composer.bottom <= options.viewport.height, `${JSON.stringify([stage, composer])}`);
+    await page.context().close();
+  }
+});

@@ -138,8 +138,8 @@ async function overlay(browser) {
     }
     for (const [name, options] of Object.entries(BUILDERS)) {
       const page = await (await newContext(browser, { viewport: { width: 1280, height: 900 }, ...options })).newPage();
-      // The address that the page shows; the port of this server says nothing.
-      await page.route('https://chat.example/**', async (route) => route.fulfill({ response: await route.fetch({ url: route.request().url().replace('https://chat.example', server.origin) }) }));
+      // The page shows its own address; the samples need no server.
+      await page.route('https://chat.example/**', (route) => route.fulfill({ path: fileURLToPath(new URL(`../dist${new URL(route.request().url()).pathname.replace(/\/$/u, '/index.html')}`, import.meta.url)) }));
       await page.goto('https://chat.example/overlay/');
       await pause(3 * FLY_MS);
       await page.screenshot({ path: picture(`${name}.png`) });
@@ -189,7 +189,7 @@ const REPLAYS = {
 };
 const RECORDING = fileURLToPath(new URL('../../services/recording/assets/demo.xml', import.meta.url));
 /** Position of the pictures in the recording. */
-const REPLAYED_MS = 384_000;
+const REPLAYED_MS = 44_000;
 
 async function replay(browser) {
   const server = await Server.start();

@@ -100,7 +100,7 @@ function rowOf(body: Written, language: Language): HTMLElement {
     case 'chat': {
       const words = make('span', 'words', body.text);
       words.dir = 'auto';
-      return make('div', 'row chat', ...badgesOf(body.role ?? '', body.attrs?.badges ?? []), name, words);
+      return make('div', 'row chat', ...badgesOf(body.role ?? '', body.attrs?.badges ?? [], language), name, words);
     }
     case 'gift': {
       const times = body.gift.count > 1 ? ` ×${body.gift.count}` : '';
@@ -114,8 +114,9 @@ function rowOf(body: Written, language: Language): HTMLElement {
   }
 }
 
-function badgesOf(role: string, badges: readonly string[]): Node[] {
-  const roles = ['host', 'moderator', 'admin'].includes(role) ? [make('span', `badge ${role}`, role)] : [];
+function badgesOf(role: string, badges: readonly string[], language: Language): Node[] {
+  const named = role === 'host' || role === 'moderator' || role === 'admin';
+  const roles = named ? [make('span', `badge ${role}`, text(language, role))] : [];
   return [...roles, ...badges.map((badge) => make('span', 'badge', badge.replace('/', ' ')))];
 }
 

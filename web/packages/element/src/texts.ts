@@ -15,6 +15,9 @@ const en = {
   held: 'Only you see this message',
   newer: 'Newest messages',
   chat: 'Chat',
+  host: 'host',
+  moderator: 'moderator',
+  admin: 'admin',
 };
 
 const zh: Record<keyof typeof en, string> = {
@@ -28,6 +31,9 @@ const zh: Record<keyof typeof en, string> = {
   held: '仅自己可见',
   newer: '最新消息',
   chat: '聊天',
+  host: '主播',
+  moderator: '房管',
+  admin: '官方',
 };
 
 export type Key = keyof typeof en;
