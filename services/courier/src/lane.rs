@@ -35,6 +35,8 @@ pub(crate) struct LaneLoop {
     position: Option<Sequence>,
     /// Position up to which the sink knows the changes; `None` until the store was asked.
     told: Option<Sequence>,
+    /// A batch had no answer: it may be committed.
+    is_uncertain: bool,
     events: u64,
     forgot: Instant,
     lane_fault: Fault,
@@ -77,6 +79,7 @@ impl LaneLoop {
             metrics,
             position: None,
             told: None,
+            is_uncertain: false,
             events: 0,
             forgot: barrage_clock::now(),
             lane_fault: Fault::default(),
@@ -133,8 +136,9 @@ impl LaneLoop {
             Some(position) => position,
             None => match self.store.mark(self.lane).await {
                 Ok(mark) => {
-                    // Behind what the sink has: the answer to a commit was lost, or another courier went on.
-                    if self.told.replace(mark).is_some_and(|told| told < mark) {
+                    // Where another courier went on, it has told of its batches.
+                    let has_moved = self.told.replace(mark).is_some_and(|told| told < mark);
+                    if std::mem::take(&mut self.is_uncertain) && has_moved {
                         self.sink.lost(self.lane);
                     }
                     *self.position.insert(mark)
@@ -160,6 +164,7 @@ impl LaneLoop {
             }
             Err(error) => {
                 timer.stop_and_discard();
+                self.is_uncertain |= error.is_retryable();
                 return self.store_failed(after, error).await;
             }
         }

@@ -5,4 +5,5 @@
 mod cluster;
 mod embedded;
 mod faulty;
+mod mail;
 mod support;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 /// Silence of a courier after which its last envelope may have been lost: it sends one each second.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
-/// Couriers of one lane. Two are harmless; of more, the one that was silent for longest is forgotten.
-const SOURCES_MAX: usize = 2;
+/// Maximum couriers of one lane. Of more, the one that was silent for longest is forgotten, which counts as a loss
+/// when it is heard again.
+const SOURCES_MAX: usize = 8;
 /// Maximum number of lanes; the bus has fewer.
 const LANES_MAX: usize = 1_024;
 

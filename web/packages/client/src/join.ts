@@ -48,8 +48,7 @@ export class Room implements AsyncIterable<RoomBatch> {
   #view: RoomView = { settings: {}, pinned: null, poll: null, attributes: {}, super_chats: [] };
   #role: string | null = null;
   #online: number | null = null;
-  /** Callers of `attach` that want mail. */
-  #attached = 0;
+  #attaches = false;
 
   /** Use `join`. */
   constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions) {
@@ -152,18 +151,10 @@ export class Room implements AsyncIterable<RoomBatch> {
     return this.#ask<Called<Answer>>((uplink) => uplink.call<Answer>(call), (refused) => refused);
   }
 
-  /**
-   * Asks for the mail of the user's inbox, which comes as events of the type `mail` over a WebSocket. Returns the
-   * function that ends it. `openInbox` of `@barrage/client/inbox` calls it.
-   */
-  attach(): () => void {
-    const tell = (type: 'attach' | 'detach'): void => this.#connection.send({ type });
-    this.#attached += 1;
-    if (this.#attached === 1) tell('attach');
-    return () => {
-      this.#attached -= 1;
-      if (this.#attached === 0) tell('detach');
-    };
+  /** Begins or ends the mail of the user's inbox, events of the type `mail` over a WebSocket. `openInbox` calls it. */
+  attach(wanted: boolean): void {
+    this.#attaches = wanted;
+    this.#connection.send({ type: wanted ? 'attach' : 'detach' });
   }
 
   /** Loads the emotes of the platform and of the room. */
@@ -222,11 +213,8 @@ export class Room implements AsyncIterable<RoomBatch> {
   /** What the inbox sees of this room. */
   get #sink(): Sink {
     const credentials = this.#credentials;
-    const attached = () => this.#attached;
     return {
-      get attaches() {
-        return attached() > 0;
-      },
+      attaches: () => this.#attaches,
       get user() {
         return credentials.user;
       },

@@ -88,6 +88,28 @@ pub(crate) async fn rows_equal_the_tables_of_the_model(engine: Engine) {
     assert_eq!(engine.store.away(&stranger, AwayRange::after(Version(0)), 10).await.unwrap(), None);
 }
 
+pub(crate) async fn present_members_of_each_group_are_found(engine: Engine) {
+    let mut tables = Tables::default();
+    project_all(&*engine.store, &mut tables, &batches(13, 40, 40)).await;
+    let mut expected = std::collections::BTreeMap::new();
+    for user in tables.users.values() {
+        let away = engine.store.away(&user.id, AwayRange::after(Version(0)), 1_000).await.unwrap();
+        for known in away.into_iter().flat_map(|away| away.memberships) {
+            let members: &mut std::collections::BTreeSet<_> =
+                expected.entry(known.conversation.number).or_default();
+            if known.member.is_present() {
+                members.insert(user.id.clone());
+            }
+        }
+    }
+    assert!(expected.values().any(|members| members.len() > 2));
+    for (conversation, members) in expected {
+        let found = engine.store.present(conversation).await.unwrap();
+        assert_eq!(found.len(), members.len(), "each once");
+        assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), members);
+    }
+}
+
 /// Compares the counters of a store with a recount from lists, after many events.
 pub(crate) async fn prove(engine: Engine, events: usize) {
     let (mut workload, mut recount) = (Workload::new(1), Recount::default());

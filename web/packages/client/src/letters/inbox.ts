@@ -36,7 +36,7 @@ export interface InboxEvents {
   undelivered: Undelivered;
 }
 
-/** Opens the inbox of the room's user. It is empty until the room has joined; a guest's stays empty. */
+/** Opens the inbox of the room's user, one for a room. It is empty until the room has joined; a guest's stays empty. */
 export function openInbox(room: Room, options: InboxOptions = {}): Inbox {
   return new Inbox(room, options);
 }
@@ -64,8 +64,9 @@ export class Inbox {
     this.#enders = [
       room.on('mail', (frame) => this.#later(() => this.#frame(frame))),
       room.on('state', () => this.#poll()),
-      room.attach(),
+      () => room.attach(false),
     ];
+    room.attach(true);
     this.#poll();
   }
 
