@@ -1,4 +1,4 @@
-// Starts headless Chromium, and reads the page for the tests.
+// Starts Chromium without windows, and reads the page for the tests.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +35,7 @@ const ARGS = [
 ];
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium', args: ARGS });
+  return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium-headless-shell', args: ARGS });
 }
 
 /** Returns a context whose pages wait long enough on a busy machine. */

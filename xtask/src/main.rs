@@ -57,6 +57,9 @@ enum Command {
         /// Adds the fault scenarios, and the chart on the API server in KUBE_BIN.
         #[arg(long)]
         full: bool,
+        /// Compiles the tests and runs none; needs no program of `setup`.
+        #[arg(long, conflicts_with_all = ["fast", "full"])]
+        no_run: bool,
     },
     /// Measures files, functions, doc comments and imports; prints the ten worst of each and never fails.
     Shape {
@@ -136,7 +139,8 @@ fn main() -> ExitCode {
         Command::Fmt => run::run(run::command("cargo", &["fmt", "--all"])),
         Command::Lint { quick: true } => lint::all_but_clippy(),
         Command::Lint { quick: false } => lint::main(),
-        Command::Test { fast, full } => test::main(match (fast, full) {
+        Command::Test { no_run: true, .. } => test::compile(),
+        Command::Test { fast, full, no_run: false } => test::main(match (fast, full) {
             (true, _) => Tier::Fast,
             (_, true) => Tier::Full,
             _ => Tier::Ci,

@@ -1,18 +1,17 @@
 //! Runs the tests in tiers: fast, CI's, and full.
 
 mod again;
+mod beside;
 mod reports;
 mod slowest;
+mod temporary;
 
-use std::fs::File;
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
-
-use anyhow::{Context, bail};
+use std::process::Command;
 
 use self::again::Again;
+use self::beside::Beside;
 use crate::fault::Fault;
-use crate::run::{command, note, root, run};
+use crate::run::{command, note, run};
 use crate::simulate::Simulate;
 use crate::web::{self, BrowserTests};
 use crate::{chart, fault, fuzz, lint, setup, simulate};
@@ -32,18 +31,32 @@ pub(crate) enum Tier {
 /// Runs a tier and prints the slowest tests.
 pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     setup::check()?;
+    let passed = run_tier(tier);
+    temporary::remove();
+    passed
+}
+
+/// Compiles the tests, without the programs of `cargo xtask setup`: CI installs those meanwhile.
+pub(crate) fn compile() -> anyhow::Result<()> {
+    let arguments = ["test", "--no-run", "--quiet", "--locked", "--workspace"];
+    run(linting(command("cargo", &[&arguments[..], &TARGETS].concat())))
+}
+
+fn run_tier(tier: Tier) -> anyhow::Result<()> {
     if tier == Tier::Fast {
         run(nextest("fast", &[])?)?;
         web::unit_tests()?;
         return slowest::print(&["fast"]);
     }
     lint::all_but_clippy()?;
-    chart::main(false, None)?;
+    // Before the build, which embeds the page.
     web::check_current()?;
+    let build = Beside::start("the build of the tests", nextest("together", &["--no-run"])?)?;
+    chart::main(false, None)?;
     web::check_packages()?;
     web::unit_tests()?;
-    run(nextest("together", &["--no-run"])?)?;
-    let browser = Browser::start()?;
+    build.finish()?;
+    let browser = Beside::start("npm run e2e:beside", browser_tests(BrowserTests::Beside)?)?;
     let mut together = run(nextest("together", &["--no-fail-fast"])?);
     // Tests that measure time begin when the browser has ended.
     let mut browser = browser.finish();
@@ -54,7 +67,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     if browser.is_err() {
         browser = again.browser(BrowserTests::Beside);
     }
-    let mut stage = run(web::browser_tests(BrowserTests::Alone)?);
+    let mut stage = run(browser_tests(BrowserTests::Alone)?);
     if stage.is_err() {
         stage = again.browser(BrowserTests::Alone);
     }
@@ -71,7 +84,7 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
         run(command("cargo", &alone))?;
         // The channel behind proxies that cut idle connections, which takes minutes.
         run(nextest("together", &["--run-ignored", "only"])?)?;
-        run(web::browser_tests(BrowserTests::Long)?)?;
+        run(browser_tests(BrowserTests::Long)?)?;
         simulate::main(&Simulate::default())?;
         simulate::models()?;
         fuzz::for_seconds(fuzz::CI_SECONDS)?;
@@ -83,54 +96,26 @@ pub(crate) fn main(tier: Tier) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is compiled: neither benches nor documentation tests.
+const TARGETS: [&str; 4] = ["--lib", "--bins", "--tests", "--examples"];
+
 /// Returns a run of the tests with a profile of `.config/nextest.toml`.
-///
-/// Clippy's driver compiles the workspace with warnings denied: one build lints and makes the tests,
-/// the examples and the programs. `cargo clippy` would check all dependencies a second time.
 fn nextest(profile: &str, arguments: &[&str]) -> anyhow::Result<Command> {
     let program = setup::program("cargo-nextest")?;
     let run = ["nextest", "run", "--profile", profile, "--cargo-quiet", "--locked", "--workspace"];
-    let targets = ["--lib", "--bins", "--tests", "--examples"];
-    let mut test = command(&program.to_string_lossy(), &[&run[..], &targets, arguments].concat());
-    test.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+    let test = command(&program.to_string_lossy(), &[&run[..], &TARGETS, arguments].concat());
+    Ok(temporary::in_memory(linting(test)))
+}
+
+/// Lets Clippy's driver compile the workspace with warnings denied: one build lints and makes the tests,
+/// the examples and the programs. `cargo clippy` would check all dependencies a second time.
+fn linting(mut build: Command) -> Command {
+    build.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
     // How cargo-clippy passes `-D warnings` to the driver.
-    test.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
-    Ok(test)
+    build.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+    build
 }
 
-/// The tests of the page, which run beside others and print at their end.
-struct Browser {
-    child: Child,
-    began: Instant,
-}
-
-impl Browser {
-    const OUTPUT: &'static str = "target/browser-tests.txt";
-
-    fn start() -> anyhow::Result<Browser> {
-        let output = File::create(root().join(Self::OUTPUT))?;
-        let mut tests = web::browser_tests(BrowserTests::Beside)?;
-        tests.stdin(Stdio::null()).stderr(output.try_clone()?).stdout(output);
-        let child = tests.spawn().context("the browser tests cannot be started")?;
-        note("\n==> npm run e2e:beside, beside the Rust tests");
-        Ok(Browser { child, began: Instant::now() })
-    }
-
-    fn finish(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait()?;
-        note(&format!("\n==> npm run e2e:beside\n{}", std::fs::read_to_string(root().join(Self::OUTPUT))?));
-        note(&format!("    {:.1} s", self.began.elapsed().as_secs_f32()));
-        if !status.success() {
-            bail!("the browser tests failed ({status})");
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Browser {
-    /// Ends the tests when an error ended their owner; a kill after the end changes nothing.
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+fn browser_tests(which: BrowserTests) -> anyhow::Result<Command> {
+    web::browser_tests(which).map(temporary::in_memory)
 }

@@ -95,7 +95,12 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::new("openssl", "makes certificates for tests", Source::Debian("openssl")),
     Need::new("faketime", "moves the clock of a server in tests", Source::Debian("faketime")),
     Need::new("promtool", "checks metrics and rules in tests", Source::Debian("prometheus")),
-    Need::new("chromium", "opens the page in tests", Source::Debian("chromium")),
+    // Debian's `chromium` draws its windows besides, and needs GTK.
+    Need::new(
+        "chromium-headless-shell",
+        "opens the page in tests",
+        Source::Debian("chromium-headless-shell"),
+    ),
     Need::new("npm", "installs the page's packages", Source::Debian("npm")),
     Need::new("node", "builds and tests the page (20.19 or newer)", Source::Node),
     Need::new(

@@ -1,8 +1,8 @@
 //! The second run of failed tests, alone: it tells a busy machine from a defect.
 
-use super::{nextest, reports};
+use super::{browser_tests, nextest, reports};
 use crate::run::{run, say};
-use crate::web::{self, BrowserTests};
+use crate::web::BrowserTests;
 use anyhow::bail;
 
 /// Maximum tests of a profile that run a second time. More failures are no accident of a busy machine.
@@ -31,7 +31,7 @@ impl Again {
 
     /// Runs a group of the browser's tests once more, with nothing beside them.
     pub(super) fn browser(&mut self, which: BrowserTests) -> anyhow::Result<()> {
-        run(web::browser_tests(which)?)?;
+        run(browser_tests(which)?)?;
         self.0.push(format!("the browser's tests {which:?}"));
         Ok(())
     }
