@@ -156,7 +156,7 @@ async fn data_directory_of_an_older_version_is_opened_with_all_that_it_has() {
     let data = folder.path().join("data");
     data_of("0.2.0", &data);
     // The files get older with each day.
-    let environment = vec![("BARRAGE_STORE__RETENTION_HOURS".into(), "0".into())];
+    let environment = vec![("BARRAGE_ARCHIVER__RETENTION_HOURS".into(), "0".into())];
     let server = Server::start(BINARY, ServerOptions { environment, ..with_data(&data) }).await;
     let mut expected: BTreeMap<String, u64> = (1..=5).map(|n| (format!("gift.{n}"), n)).collect();
     expected.insert("chat.1".into(), 6);
