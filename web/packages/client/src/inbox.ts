@@ -20,8 +20,6 @@ const HIDDEN_MS = 30_000;
 export interface Sink {
   /** User id of this viewer. */
   readonly user: string | null;
-  /** Whether the mail of the user is wanted. */
-  attaches(): boolean;
   emit<Type extends keyof RoomEvents>(type: Type, event: RoomEvents[Type]): void;
   /** Takes the state of the room, or the number of viewers, or the role that the room gave. */
   know(known: { view?: RoomView; online?: number; role?: string }): void;
@@ -95,7 +93,6 @@ export class Inbox {
     // Each connection begins with all of the chat.
     this.#server = { takes: hello.visibility === true, counts: false };
     this.#tell();
-    if (this.sink.attaches()) this.sink.send({ type: 'attach' });
     this.#follow(this.#chain.hello(hello));
   }
 

@@ -48,7 +48,6 @@ export class Room implements AsyncIterable<RoomBatch> {
   #view: RoomView = { settings: {}, pinned: null, poll: null, attributes: {}, super_chats: [] };
   #role: string | null = null;
   #online: number | null = null;
-  #attaches = false;
 
   /** Use `join`. */
   constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions) {
@@ -151,10 +150,9 @@ export class Room implements AsyncIterable<RoomBatch> {
     return this.#ask<Called<Answer>>((uplink) => uplink.call<Answer>(call), (refused) => refused);
   }
 
-  /** Begins or ends the mail of the user's inbox, events of the type `mail` over a WebSocket. `openInbox` calls it. */
-  attach(wanted: boolean): void {
-    this.#attaches = wanted;
-    this.#connection.send({ type: wanted ? 'attach' : 'detach' });
+  /** Begins or ends the mail of the user's inbox on the connection of now: events of the type `mail`. `openInbox` calls it. */
+  attach(type: 'attach' | 'detach'): void {
+    this.#connection.send({ type });
   }
 
   /** Loads the emotes of the platform and of the room. */
@@ -214,7 +212,6 @@ export class Room implements AsyncIterable<RoomBatch> {
   get #sink(): Sink {
     const credentials = this.#credentials;
     return {
-      attaches: () => this.#attaches,
       get user() {
         return credentials.user;
       },

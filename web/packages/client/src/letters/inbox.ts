@@ -64,9 +64,10 @@ export class Inbox {
     this.#enders = [
       room.on('mail', (frame) => this.#later(() => this.#frame(frame))),
       room.on('state', () => this.#poll()),
-      () => room.attach(false),
+      room.on('hello', () => room.attach('attach')),
+      () => room.attach('detach'),
     ];
-    room.attach(true);
+    room.attach('attach');
     this.#poll();
   }
 
