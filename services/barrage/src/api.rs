@@ -41,6 +41,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let mut all = barrage_entry::operations();
     all.extend(barrage_gateway::operations());
     all.extend(barrage_uplink::operations());
+    all.extend(barrage_media::operations());
     all.extend(health::operations());
     all.extend(operator::operations());
     all.push(this);

@@ -84,6 +84,11 @@ pub(crate) enum Command {
     Irc(RoleArguments),
     /// Run webhooks, which tell a customer's servers what happened. Needs [nats].
     Webhooks(RoleArguments),
+    /// Run media: uploads of pictures, clips and files, and their delivery. Needs [nats].
+    ///
+    /// The addresses are in `[media]`; `--listen` is not used. In `up`, media run while `media.listen` has an
+    /// address.
+    Media(RoleArguments),
     /// Mint a token and print the token alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` made in the data directory.
@@ -219,6 +224,7 @@ impl Command {
             Command::Entry(_) => Some(Roles::ENTRY),
             Command::Archiver(_) => Some(Roles::ARCHIVER),
             Command::Webhooks(_) => Some(Roles::WEBHOOKS),
+            Command::Media(_) => Some(Roles::MEDIA),
             _ => None,
         }
     }
@@ -236,9 +242,11 @@ impl Command {
         match self {
             Command::Up(up) => Some(&up.listen),
             Command::Gateway(gateway) => Some(&gateway.role.listen),
-            Command::Entry(role) | Command::Archiver(role) | Command::Irc(role) | Command::Webhooks(role) => {
-                Some(&role.listen)
-            }
+            Command::Entry(role)
+            | Command::Archiver(role)
+            | Command::Irc(role)
+            | Command::Media(role)
+            | Command::Webhooks(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

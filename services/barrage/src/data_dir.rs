@@ -97,18 +97,22 @@ pub(crate) fn keyring(data_dir: &Path, config: &TokenConfig, make: MakeKey) -> a
         }
         return Keyring::load(config).context("the token keys cannot be loaded");
     }
-    let path = key_file(data_dir);
-    if !path.exists() {
-        match make {
-            MakeKey::Never => bail!(
-                "there is no key: none is configured, and {} is not there (`barrage up` makes it)",
-                path.display()
-            ),
-            MakeKey::IfAbsent => make_key(&path)?,
-        }
-    }
+    let path = secret(&key_file(data_dir), make, "token.keys")?;
     let secret = std::fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     Keyring::from_secret(&secret, config).with_context(|| format!("the key in {}", path.display()))
+}
+
+/// Returns the path of a secret that `up` makes, once it is there. `setting` is the key that names another one.
+pub(crate) fn secret(path: &Path, make: MakeKey, setting: &str) -> anyhow::Result<PathBuf> {
+    match make {
+        _ if path.exists() => {}
+        MakeKey::Never => bail!(
+            "there is no key: {setting} is not set, and {} is not there (`barrage up` makes it)",
+            path.display()
+        ),
+        MakeKey::IfAbsent => make_key(path)?,
+    }
+    Ok(path.to_owned())
 }
 
 /// Returns the path of the key that `up` makes when no key is configured.

@@ -33,6 +33,10 @@ use crate::exit::Exit;
 use crate::roles::Roles;
 
 fn main() -> ExitCode {
+    // Before anything else: this process is to have little memory and no thread.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == barrage_media::CHILD_ARGUMENT) {
+        return barrage_media::check_child();
+    }
     barrage_tls::ClientTls::make_ring_default();
     let cli = Cli::parse();
     let (config, mut problems) = config::load(&cli.overrides());
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
         Command::Archiver(role) => start::role(config, Roles::ARCHIVER, &role, None),
         Command::Irc(role) => start::irc(config, &role),
         Command::Webhooks(role) => start::role(config, Roles::WEBHOOKS, &role, None),
+        Command::Media(role) => start::role(config, Roles::MEDIA, &role, None),
         Command::Webhook(noun) => admin::main(&config, &noun),
         Command::Token(arguments) => token::main(&config, &arguments),
         Command::Probe(arguments) if arguments.serve => start::probe(config, &arguments.role),

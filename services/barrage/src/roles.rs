@@ -8,14 +8,16 @@ pub(crate) struct Roles {
     pub(crate) entry: bool,
     pub(crate) archiver: bool,
     pub(crate) webhooks: bool,
+    pub(crate) media: bool,
 }
 
 impl Roles {
-    /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too.
+    /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too, and with an
+    /// address of media `media`.
     pub(crate) const ALL: Roles =
-        Roles { gateway: true, uplink: true, entry: true, archiver: true, webhooks: false };
+        Roles { gateway: true, uplink: true, entry: true, archiver: true, ..Roles::NONE };
     const NONE: Roles =
-        Roles { gateway: false, uplink: false, entry: false, archiver: false, webhooks: false };
+        Roles { gateway: false, uplink: false, entry: false, archiver: false, webhooks: false, media: false };
     /// Role of a process that `barrage gateway` starts.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
     /// Role of a process that `barrage uplink` starts.
@@ -27,13 +29,16 @@ impl Roles {
 
     /// Role of a process that `barrage webhooks` starts.
     pub(crate) const WEBHOOKS: Roles = Roles { webhooks: true, ..Roles::NONE };
+    /// Role of a process that `barrage media` starts.
+    pub(crate) const MEDIA: Roles = Roles { media: true, ..Roles::NONE };
 
     /// Whether one process has all roles that a site needs, as `barrage up` does.
     pub(crate) fn is_whole(self) -> bool {
-        Roles { webhooks: false, ..self } == Roles::ALL
+        Roles { webhooks: false, media: false, ..self } == Roles::ALL
     }
 
-    /// Whether the process has public listeners; archiver and webhooks alone have none.
+    /// Whether the process has public listeners; archiver and webhooks alone have none, and media has
+    /// its own.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
     }
@@ -45,7 +50,7 @@ impl Roles {
 
     /// Whether the process counts against limits that instances share.
     pub(crate) fn needs_quota(self) -> bool {
-        self.uplink || self.entry
+        self.uplink || self.entry || self.media
     }
 
     /// Names of the roles, as reports have them.
@@ -56,6 +61,7 @@ impl Roles {
             ("entry", self.entry),
             ("archiver", self.archiver),
             ("webhooks", self.webhooks),
+            ("media", self.media),
         ];
         all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
@@ -67,6 +73,7 @@ impl Roles {
             Roles::GATEWAY => "gateway",
             Roles::UPLINK => "uplink",
             Roles::WEBHOOKS => "webhooks",
+            Roles::MEDIA => "media",
             _ => "archiver",
         }
     }

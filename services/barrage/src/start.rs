@@ -20,7 +20,11 @@ pub(crate) fn up(config: Config, arguments: &UpArguments) -> anyhow::Result<()> 
     }
     let ready = arguments.listen.ready_fd();
     let options = StartOptions {
-        roles: Roles { webhooks: !config.webhooks.endpoints.is_empty(), ..Roles::ALL },
+        roles: Roles {
+            webhooks: !config.webhooks.endpoints.is_empty(),
+            media: config.media.is_on(),
+            ..Roles::ALL
+        },
         replay: replay(&arguments.replay, ready)?,
         demo: arguments.replay.demo,
         stops_with_stdin: false,

@@ -129,6 +129,10 @@ barrage_part::part! {
         race_per_s: u32 = 200, between(1, 100_000_000);
         /// Reports of viewers about others a second. Each takes a place in the queue that moderators read.
         reports_per_s: u32 = 2, between(1, 100_000_000);
+        /// New uploads a second, parts of joined ones too.
+        uploads_per_s: u32 = 5, between(1, 100_000_000);
+        /// Requests for media a second. A page may show fifty pictures at once.
+        media_per_s: u32 = 100, between(1, 100_000_000);
         /// Requests with a bad token a second, on any route. Beyond, the answer is 429 with a retry time
         /// instead of 401.
         bad_tokens_per_s: u32 = 5, between(1, 100_000_000);

@@ -29,6 +29,7 @@ pub const ROUTES: &[&str] = &[
     "/v1/entry/probe",
     "/v1/entry/race",
     "/v1/guest",
+    "/v1/media/{digest}/{variant}",
     "/v1/openapi.json",
     "/v1/ping",
     "/v1/race",
@@ -56,6 +57,9 @@ pub const ROUTES: &[&str] = &[
     "/v1/rooms/{room}/words/test",
     "/v1/rooms/{room}/ws",
     "/v1/tunnel",
+    "/v1/uploads",
+    "/v1/uploads/known",
+    "/v1/uploads/{upload}",
     "/v1/admin",
 ];
 

@@ -32,7 +32,7 @@ pub fn document(info: Info, operations: &[Operation]) -> Value {
         let described = describe(operation, &refusal, &mut schemas);
         paths.entry(operation.path).or_default().insert(operation.method.name().to_lowercase(), described);
     }
-    let tags = [Server::Entry, Server::Gateway, Server::Uplink, Server::Process]
+    let tags = [Server::Entry, Server::Gateway, Server::Uplink, Server::Media, Server::Process]
         .map(|server| json!({ "name": server.label(), "description": tag(server) }));
     json!({
         "openapi": "3.1.0",
@@ -64,6 +64,9 @@ const fn tag(server: Server) -> &'static str {
         Server::Process => "Every process.",
         Server::Entry => "Processes with the role entry, which name gateways and uplinks to clients.",
         Server::Gateway => "Processes with the role gateway, which hold viewers' connections.",
+        Server::Media => {
+            "Processes with the role media, which take uploads and deliver media on listeners of their own."
+        }
         Server::Uplink => "Processes with the role uplink, which take messages and serve the admin API.",
     }
 }

@@ -15,13 +15,18 @@ pub enum Method {
     Post,
     /// Sets something to the value of the body.
     Put,
+    /// Changes a part of something.
+    Patch,
     /// Removes something that the path names.
     Delete,
+    /// Reads header fields alone.
+    Head,
 }
 
 impl Method {
     /// Every method that the API uses.
-    pub const ALL: [Method; 4] = [Method::Get, Method::Post, Method::Put, Method::Delete];
+    pub const ALL: [Method; 6] =
+        [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete, Method::Head];
 
     /// Returns the name in an HTTP request, in capital letters.
     #[must_use]
@@ -30,7 +35,9 @@ impl Method {
             Method::Get => "GET",
             Method::Post => "POST",
             Method::Put => "PUT",
+            Method::Patch => "PATCH",
             Method::Delete => "DELETE",
+            Method::Head => "HEAD",
         }
     }
 }
@@ -46,6 +53,8 @@ pub enum Server {
     Gateway,
     /// A process with the role uplink.
     Uplink,
+    /// A process with the role media, on listeners of its own.
+    Media,
 }
 
 impl Server {
@@ -57,6 +66,7 @@ impl Server {
             Server::Entry => "entry",
             Server::Gateway => "gateway",
             Server::Uplink => "uplink",
+            Server::Media => "media",
         }
     }
 }

@@ -129,6 +129,10 @@ codes! {
     TooManyGroups "too_many_groups" 409 4029;
     /// The cursor is not one that this server has given; ask without a cursor.
     BadCursor "bad_cursor" 400 4032;
+    /// The time of the upload is over; a new one must begin.
+    UploadExpired "upload_expired" 410 4050;
+    /// The bytes differ from the checksum or the digest that was stated.
+    DigestMismatch "digest_mismatch" 460 4051;
     /// The resource requires a WebSocket handshake, and the request is none.
     UpgradeRequired "upgrade_required" 426 4030;
     /// The encoding of the body is not supported.

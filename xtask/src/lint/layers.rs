@@ -53,6 +53,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("ledger", 2, &["class", "protocol"]),
     allowed("trace", 2, &["clock", "flow", "part", "protocol", "secret", "tls"]),
     allowed("autoscaler-lab", 3, &["plot", "scaling"]),
+    allowed("blob", 3, &["part"]),
     allowed("bus", 3, &["backoff", "clock", "flow", "part", "protocol", "scaling", "secret"]),
     allowed("http", 3, &["clock", "counters", "flow", "part", "protocol", "token"]),
     allowed("moderation", 3, &["flow", "guarded", "part", "protocol", "secret", "tls"]),
@@ -90,6 +91,11 @@ const ALLOWED: &[Allowed] = &[
     ),
     allowed("irc", 4, &["client", "clock", "http", "part", "protocol", "ws"]),
     allowed("push", 1, &[]),
+    allowed(
+        "media",
+        4,
+        &["blob", "clock", "counters", "flow", "http", "openapi", "part", "protocol", "token"],
+    ),
     allowed("probe", 4, &["client", "clock", "part", "protocol", "token"]),
     allowed(
         "uplink",
@@ -126,6 +132,7 @@ const ALLOWED: &[Allowed] = &[
         5,
         &[
             "archiver",
+            "blob",
             "bus",
             "client",
             "clock",
@@ -138,6 +145,7 @@ const ALLOWED: &[Allowed] = &[
             "http",
             "irc",
             "ledger",
+            "media",
             "moderation",
             "openapi",
             "part",
@@ -212,8 +220,10 @@ const ALLOWED: &[Allowed] = &[
 const OWNED: &[(&str, &[&str])] = &[
     ("async-nats", &["bus"]),
     ("fastwebsockets", &["ws"]),
+    ("image", &["media"]),
     ("k8s-openapi", &["autoscaler"]),
     ("kube", &["autoscaler"]),
+    ("object_store", &["blob"]),
     ("opentelemetry-proto", &["testkit", "trace"]),
     ("redis", &["quota"]),
     ("sqlx", &["store"]),

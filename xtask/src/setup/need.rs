@@ -116,6 +116,10 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::new("http_ece", "Web Push in tests (npm)", Source::NpmFolder("services/push/tests/js")),
     Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
     Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),
+    Need::new("s3rver", "server that speaks S3 in tests", Source::Npm("s3rver@3.7.1")),
+    // And the clients in tests of uploads.
+    Need::new("tus clients", "upload library in tests (npm)", Source::NpmFolder("services/media/tests/js")),
+    Need::new("tus", "upload library in tests (PyPI)", Source::PypiImports(&["tuspy==1.1.*"])),
 ];
 
 impl Need {

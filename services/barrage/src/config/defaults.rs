@@ -67,6 +67,7 @@ pub(super) fn default_values() -> anyhow::Result<Table> {
         ..Config::default()
     };
     config.moderation.hook = Some(Default::default());
+    config.media.s3 = Some(Default::default());
     Table::try_from(&config).context("the defaults cannot be written as TOML")
 }
 

@@ -73,6 +73,8 @@ part! {
         archiver: barrage_archiver::ArchiverConfig = Default::default();
         /// Webhooks, which tell a customer's servers what happened in the rooms.
         webhooks: barrage_webhooks::WebhooksConfig = Default::default();
+        /// Media: uploads and their delivery.
+        media: barrage_media::MediaConfig = Default::default();
         /// Bounds of the limits that this process counts itself.
         quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use barrage_secret::SecretUrl;
 use barrage_tls::ClientTls;
 use barrage_token::{KeyConfig, Keyring, TokenConfig};
@@ -67,6 +67,14 @@ pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
         let wrong = config.webhooks.problems();
         found
             .extend(wrong.into_iter().map(|(key, text)| Problem::new(key.clone(), format!("{key}: {text}"))));
+    }
+    if roles.media || roles.is_whole() && config.media.is_on() {
+        found.extend(
+            config.media.problems().into_iter().map(|(key, error)| Problem::error(key, &anyhow!(error))),
+        );
+    }
+    if roles.media && !config.media.is_on() {
+        found.push(Problem::value("media.listen", "[]", "an address: media have no other listener"));
     }
     if roles.entry {
         region(config, &mut found);
@@ -154,7 +162,8 @@ fn listeners(config: &Config, found: &mut Vec<Problem>) {
     let all = config.listen.iter().map(|address| ("listen", address));
     let irc = config.irc.listen.iter().map(|address| ("irc.listen", address));
     let irc = irc.chain(config.irc.tls_listen.iter().map(|address| ("irc.tls_listen", address)));
-    for (key, address) in all.chain([("admin_listen", &config.admin_listen)]).chain(irc) {
+    let media = config.media.listen.iter().map(|address| ("media.listen", address));
+    for (key, address) in all.chain([("admin_listen", &config.admin_listen)]).chain(irc).chain(media) {
         if address.port() != 0 && !taken.insert(address) {
             found.push(Problem::value(key, address, "an address that no other listener has"));
         }

@@ -23,6 +23,7 @@ fn instances(roles: Roles, config: &Config) -> Vec<(&'static str, &str)> {
         (roles.entry, "entry", config.entry.id.as_str()),
         (roles.archiver, "archiver", "archiver"),
         (roles.webhooks, "webhooks", "webhooks"),
+        (roles.media, "media", "media"),
     ];
     all.into_iter().filter(|(runs, ..)| *runs).map(|(_, role, id)| (role, id)).collect()
 }

@@ -121,7 +121,7 @@ fn set_base_urls(config: &mut Config, addresses: &[SocketAddr]) -> anyhow::Resul
 }
 
 /// Returns the URL scheme of the public listeners.
-fn scheme(http: &HttpConfig) -> &'static str {
+pub(super) fn scheme(http: &HttpConfig) -> &'static str {
     if http.tls_cert_file.is_some() { "https" } else { "http" }
 }
 

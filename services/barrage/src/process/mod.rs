@@ -9,6 +9,7 @@ mod context;
 mod fleet_ledger;
 pub(crate) mod irc;
 mod listeners;
+mod media;
 mod memory_limit;
 mod page;
 pub(crate) mod probe;
@@ -30,6 +31,7 @@ use barrage_protocol::RoomId;
 use self::context::ProcessContext;
 use self::irc::IrcListeners;
 use self::listeners::Listeners;
+use self::media::MediaListeners;
 use self::page::Page;
 use self::services::Services;
 use crate::api::{self, Listener};
@@ -77,6 +79,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     let listeners = Listeners::bind(roles, &config)?;
     // With one role, IRC has a process of its own: `barrage irc`.
     let irc = (roles.is_whole()).then(|| IrcListeners::bind(&config)).transpose()?;
+    let media = roles.media.then(|| MediaListeners::bind(&config)).transpose()?;
     listeners.complete(&mut config, roles, demo)?;
     build_info::log_start(roles, &config, &listeners);
     let mut context = Box::pin(ProcessContext::open(config, roles)).await?;
@@ -96,7 +99,10 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
         announcement.lines.splice(1..1, irc.lines());
         start_irc(irc, &context, &listeners, tls.clone(), &mut tasks)?;
     }
-    serve(&context, listeners, services, health, tls, &mut tasks)?;
+    if let Some(media) = &media {
+        announcement.lines.splice(1..1, media.lines(&context.config));
+    }
+    serve(&context, (listeners, media), services, health, tls, &mut tasks)?;
     // Handlers first: a parent process may send a signal as soon as the process is announced.
     let stop_requested = supervise::requested(stops_with_stdin);
     announcement.publish()?;
@@ -183,7 +189,7 @@ fn start_health(context: &ProcessContext, tasks: &mut Supervisor) -> HealthConte
 /// Starts the public and the admin listeners.
 fn serve(
     context: &ProcessContext,
-    listeners: Listeners,
+    (listeners, media_listeners): (Listeners, Option<MediaListeners>),
     services: Services,
     health: HealthContext,
     tls: Option<Tls>,
@@ -199,6 +205,9 @@ fn serve(
     let metrics = HttpMetrics::new(&context.registry)?;
     if let Some(tls) = &tls {
         tls.register(&context.registry)?;
+    }
+    if let (Some(media), Some(bound)) = (&services.media, media_listeners) {
+        bound.serve(media, context, &listeners.addresses, (tls.clone(), metrics.clone()), tasks)?;
     }
     if context.roles.is_public() {
         let page = Page::new(&config.http.frame_ancestors, &config.http.image_origins);

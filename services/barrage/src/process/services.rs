@@ -1,4 +1,4 @@
-//! Starts the parts of each role: gateway, uplink, entry, archiver and webhooks.
+//! Starts the parts of each role: gateway, uplink, entry, archiver, webhooks and media.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use barrage_entry::{Entry, LocalEndpoints};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AuditLog, AuditSink, DirectRoute, Greeter};
+use barrage_media::Media;
 use barrage_moderation::{ModerationMetrics, Moderator};
 use barrage_quota::{QuotaMetrics, RedisOnline, RedisPages, RedisQuota};
 use barrage_store::Store;
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 use super::breakers::{Breakers, SwitchMetrics};
 use super::context::ProcessContext;
 use super::listeners::Listeners;
-use super::{audit, fleet_ledger};
+use super::{audit, fleet_ledger, media};
 use crate::replay::{self, Replay};
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
 
@@ -38,6 +39,8 @@ pub(super) struct Services {
     /// The route of posts, where this process is an uplink.
     pub(super) direct: Option<Arc<dyn DirectRoute>>,
     pub(super) audit: Arc<dyn AuditSink>,
+    /// The role media, whose routes are on listeners of its own.
+    pub(super) media: Option<Arc<Media>>,
 }
 
 /// Quota of this process, and the breaker before a quota that is kept in Redis.
@@ -60,6 +63,7 @@ impl Services {
             greeter: None,
             direct: None,
             audit: audit_sink(context, tasks)?,
+            media: None,
         };
         let roles = context.roles;
         if let Some(store) = context.store.as_ref().filter(|_| roles.archiver) {
@@ -72,6 +76,9 @@ impl Services {
             true => Some(start_quota(context, tasks)?),
             false => None,
         };
+        if let (Some(quota), true) = (&quota, roles.media) {
+            services.media = Some(media::start(context, &quota.quota, tasks)?);
+        }
         if roles.gateway {
             services.start_gateway(context, tasks)?;
         }

@@ -35,6 +35,7 @@ mod flow;
 mod irc;
 mod keys;
 mod limits;
+mod media;
 mod moderation;
 mod openapi;
 mod operator;

@@ -7,7 +7,7 @@ use std::path::Path;
 pub(crate) fn all() -> BTreeSet<String> {
     let services = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut found = BTreeSet::new();
-    for role in ["barrage", "entry", "gateway", "uplink"] {
+    for role in ["barrage", "entry", "gateway", "media", "uplink"] {
         read(&services.join(role).join("src"), &mut found);
     }
     found

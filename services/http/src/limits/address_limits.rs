@@ -48,12 +48,16 @@ pub enum AddressRule {
     Race,
     /// Reports of viewers about other users, which moderators read.
     Reports,
+    /// Requests for new uploads, parts of joined ones too.
+    Uploads,
+    /// Requests for media by their signed addresses.
+    Media,
     /// Answers to requests with a bad token.
     BadTokens,
 }
 
 impl AddressRule {
-    const COUNT: usize = 8;
+    const COUNT: usize = 10;
     const ALL: [AddressRule; AddressRule::COUNT] = [
         AddressRule::History,
         AddressRule::Poll,
@@ -62,6 +66,8 @@ impl AddressRule {
         AddressRule::Page,
         AddressRule::Race,
         AddressRule::Reports,
+        AddressRule::Uploads,
+        AddressRule::Media,
         AddressRule::BadTokens,
     ];
 
@@ -74,6 +80,8 @@ impl AddressRule {
             AddressRule::Page => "page_per_s",
             AddressRule::Race => "race_per_s",
             AddressRule::Reports => "reports_per_s",
+            AddressRule::Uploads => "uploads_per_s",
+            AddressRule::Media => "media_per_s",
             AddressRule::BadTokens => "bad_tokens_per_s",
         }
     }
@@ -100,6 +108,9 @@ impl AddressRule {
             Some("/v1/race" | "/v1/entry/race" | "/v1/ping") => Some(AddressRule::Race),
             // Beside the limits of posts by its sender: guests may have many names.
             Some("/v1/rooms/{room}/reports") => Some(AddressRule::Reports),
+            Some("/v1/uploads/known") => Some(AddressRule::Uploads),
+            Some("/v1/uploads") if method == Method::POST => Some(AddressRule::Uploads),
+            Some("/v1/media/{digest}/{variant}") => Some(AddressRule::Media),
             Some(_) => None,
         }
     }
@@ -131,6 +142,8 @@ impl AddressLimits {
             limits.page_per_s,
             limits.race_per_s,
             limits.reports_per_s,
+            limits.uploads_per_s,
+            limits.media_per_s,
             limits.bad_tokens_per_s,
         ];
         let mut rates = [Rate::per_sec(1, 1).map_err(error_of("burst_secs"))?; AddressRule::COUNT];
@@ -242,6 +255,8 @@ mod tests {
                 page_per_s: 1,
                 race_per_s: 1,
                 reports_per_s: 1,
+                uploads_per_s: 1,
+                media_per_s: 1,
                 bad_tokens_per_s: 1,
                 burst_secs: 1,
                 ..AddressLimitsConfig::default()
@@ -289,6 +304,9 @@ mod tests {
         }
         assert_eq!(of(Method::POST, "/v1/accounts/login"), None);
         assert_eq!(of(Method::POST, "/v1/rooms/{room}/reports"), Some(AddressRule::Reports));
+        assert_eq!(of(Method::POST, "/v1/uploads"), Some(AddressRule::Uploads));
+        assert_eq!(of(Method::PATCH, "/v1/uploads/{upload}"), None, "the quotas of media");
+        assert_eq!(of(Method::GET, "/v1/media/{digest}/{variant}"), Some(AddressRule::Media));
         for route in ["/v1/race", "/v1/entry/race", "/v1/ping"] {
             assert_eq!(of(Method::POST, route), Some(AddressRule::Race), "{route}");
         }

@@ -94,21 +94,30 @@ impl AllowedOrigins {
     /// travel in a header that a page sets itself, never in a cookie, so a page of another site
     /// cannot use a viewer's token.
     pub fn layer(&self) -> CorsLayer {
+        self.layer_with(&[Method::GET, Method::POST], &["last-event-id", "traceparent"], &[])
+    }
+
+    /// Returns the layer with these methods, and with further fields of requests and answers.
+    pub fn layer_with(
+        &self,
+        methods: &[Method],
+        of_requests: &[&'static str],
+        of_answers: &[&'static str],
+    ) -> CorsLayer {
         let allowed = self.clone();
+        let names = |known: &[header::HeaderName], more: &[&'static str]| -> Vec<header::HeaderName> {
+            known
+                .iter()
+                .cloned()
+                .chain(more.iter().map(|name| header::HeaderName::from_static(name)))
+                .collect()
+        };
+        let exposed = names(&[header::RETRY_AFTER], &["x-request-id", "traceresponse"]);
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| allowed.allows(origin)))
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers([
-                header::AUTHORIZATION,
-                header::CONTENT_TYPE,
-                header::HeaderName::from_static("last-event-id"),
-                header::HeaderName::from_static("traceparent"),
-            ])
-            .expose_headers([
-                header::RETRY_AFTER,
-                header::HeaderName::from_static("x-request-id"),
-                header::HeaderName::from_static("traceresponse"),
-            ])
+            .allow_methods(methods.to_vec())
+            .allow_headers(names(&[header::AUTHORIZATION, header::CONTENT_TYPE], of_requests))
+            .expose_headers(names(&exposed, of_answers))
             .max_age(PREFLIGHT)
     }
 }

@@ -13,4 +13,4 @@ const DATABASES: [&str; 4] = ["store.sqlite", "inbox.sqlite", "bus.sqlite", "lan
 /// Database of the message log, without which a folder is no data directory.
 const LOG: &str = "bus.sqlite";
 /// Files that are copied as they are: what they hold never changes.
-const FILES: [&str; 1] = ["token.key"];
+const FILES: [&str; 2] = ["token.key", "media.key"];

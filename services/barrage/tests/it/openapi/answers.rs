@@ -1,21 +1,31 @@
 //! Requests and answers of every operation fit their schemas.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use barrage_testkit::process::free_address;
 use barrage_testkit::{Server, wait};
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
 use super::validator::{Exchange, check};
-use crate::support::start;
+use crate::support::start_with;
 
 /// A request: the operation, the path with a query, and the body (`Null` for none).
 type Case = (&'static str, &'static str, Value);
 
 /// Operations whose answer is no single JSON document, and which other tests exercise.
-const OTHERS: [&str; 7] =
-    ["dplayer_send", "room_watch", "room_stream", "room_tail", "tunnel_send", "openapi_show", "entry_probe"];
+const OTHERS: [&str; 8] = [
+    "dplayer_send",
+    "room_watch",
+    "room_stream",
+    "room_tail",
+    "tunnel_send",
+    "openapi_show",
+    "entry_probe",
+    "upload_offset",
+];
 
 fn public() -> Vec<Case> {
     let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 2, "combo": 1 } });
@@ -120,6 +130,22 @@ fn acting() -> Vec<Case> {
         ("attribute_read", "/v1/rooms/demo/attributes/score", Value::Null),
         ("attribute_read", "/v1/rooms/demo/attributes/none", Value::Null),
         ("attribute_delete", "/v1/rooms/demo/attributes/score?id=t3", Value::Null),
+    ]
+}
+
+/// Requests to the listener of media.
+fn media() -> Vec<Case> {
+    let known = json!({ "sha256": "0".repeat(64), "length": 10 });
+    let proof = json!({ "sha256": "0".repeat(64), "length": 10, "nonce": "00", "answer": "00" });
+    let upload = "/v1/uploads/00000000000000000000000000000000";
+    vec![
+        ("upload_create", "/v1/uploads", Value::Null),
+        ("upload_show", upload, Value::Null),
+        ("upload_append", upload, Value::Null),
+        ("upload_end", upload, Value::Null),
+        ("upload_know", "/v1/uploads/known", known),
+        ("upload_know", "/v1/uploads/known", proof),
+        ("media_read", "/v1/media/00/original?k=a&s=b", Value::Null),
     ]
 }
 
@@ -237,6 +263,8 @@ fn method(document: &Value, operation: &str) -> String {
 async fn send(base: &str, document: &Value, token: &str, (operation, path, body): Case) -> Exchange {
     let method = method(document, operation).parse().unwrap();
     let mut request = reqwest::Client::new().request(method, format!("{base}{path}")).bearer_auth(token);
+    // Fields of tus, which other routes ignore.
+    request = request.header("tus-resumable", "1.0.0").header("upload-length", "5");
     if !body.is_null() {
         request = request.body(body.to_string());
     }
@@ -247,7 +275,7 @@ async fn send(base: &str, document: &Value, token: &str, (operation, path, body)
     Exchange { operation, status, request: body, answer }
 }
 
-async fn exchanges(server: &Server, document: &Value) -> Vec<Exchange> {
+async fn exchanges(server: &Server, media_at: SocketAddr, document: &Value) -> Vec<Exchange> {
     let viewer = server.token("v", "*", "viewer").await;
     let token = server.token("a", "*", "admin").await;
     let mut exchanges = Vec::new();
@@ -259,6 +287,9 @@ async fn exchanges(server: &Server, document: &Value) -> Vec<Exchange> {
         history.body["messages"].as_array().is_some_and(|messages| !messages.is_empty())
     })
     .await;
+    for case in media() {
+        exchanges.push(send(&format!("http://{media_at}"), document, &viewer, case).await);
+    }
     for case in acting() {
         exchanges.push(send(&format!("http://{}", server.public), document, &token, case).await);
     }
@@ -270,11 +301,12 @@ async fn exchanges(server: &Server, document: &Value) -> Vec<Exchange> {
 
 #[tokio::test]
 async fn requests_and_answers_of_every_operation_fit_the_document() {
-    let server = start().await;
+    let media_at = free_address();
+    let server = start_with(&[("MEDIA__LISTEN", &format!("[\"{media_at}\"]"))]).await;
     let url = format!("http://{}/v1/openapi.json", server.admin);
     let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     let public = server.get("/v1/openapi.json").await.body;
-    let exchanges = exchanges(&server, &document).await;
+    let exchanges = exchanges(&server, media_at, &document).await;
     let tried: BTreeSet<_> = exchanges.iter().map(|exchange| exchange.operation).chain(OTHERS).collect();
     let methods = document["paths"].as_object().unwrap().values();
     let all = methods.flat_map(|methods| methods.as_object().unwrap().values());

@@ -1,0 +1,127 @@
+//! The role media: a part of `barrage up` while it has an address, and the process `barrage media`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use barrage_blob::Blobs;
+use barrage_counters::Quota;
+use barrage_http::{AddressLimits, AllowedOrigins, Front, HttpMetrics, Tls};
+use barrage_media::{AddressKeys, Media, MediaParts};
+use tokio::net::TcpListener;
+
+use super::context::ProcessContext;
+use super::listeners::scheme;
+use crate::config::{self, Config};
+use crate::data_dir::{self, MakeKey};
+use crate::supervise::{Stage, Supervisor, Task, Wakeup};
+
+/// The program that checks pictures: this one, even after its file was replaced.
+const CHECKER: &str = "/proc/self/exe";
+/// File of the secret that signs addresses, in the data directory.
+const KEY_FILE: &str = "media.key";
+
+/// Bound listeners of the role.
+pub(super) struct MediaListeners(Vec<TcpListener>);
+
+impl MediaListeners {
+    /// Binds the addresses of `media.listen`; there may be none.
+    pub(super) fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = |address: &SocketAddr| {
+            barrage_http::listen(*address)
+                .with_context(|| format!("{address} cannot be listened on (media.listen)"))
+        };
+        Ok(MediaListeners(config.media.listen.iter().map(bind).collect::<anyhow::Result<_>>()?))
+    }
+
+    /// Lines of the report that the process is up.
+    pub(super) fn lines(&self, config: &Config) -> Vec<String> {
+        let addresses = self.0.iter().filter_map(|listener| listener.local_addr().ok());
+        addresses.map(|address| format!("  media   {}://{address}/", scheme(&config.http))).collect()
+    }
+
+    /// Serves the role on its listeners. Pages of the public listeners, at `page`, may use it.
+    pub(super) fn serve(
+        self,
+        media: &Arc<Media>,
+        context: &ProcessContext,
+        page: &[SocketAddr],
+        (tls, metrics): (Option<Tls>, HttpMetrics),
+        tasks: &mut Supervisor,
+    ) -> anyhow::Result<()> {
+        let config = &context.config;
+        let origins = origins(config, page);
+        let front = Front {
+            tls,
+            metrics: Some(metrics),
+            limits: Some(Arc::new(AddressLimits::new(&config.http)?)),
+            origins: Some(origins.clone()),
+            ..Front::default()
+        };
+        let (http, shutdown, router) =
+            (config.http.clone(), context.stop.front.clone(), media.router(&origins));
+        tasks.spawn(Task::new("media listeners", Stage::Front), Wakeup::Supervisor, async move {
+            Ok(barrage_http::serve_public(self.0, router, front, http, shutdown).await?)
+        });
+        Ok(())
+    }
+}
+
+/// Opens the role and starts its tasks.
+pub(super) fn start(
+    context: &ProcessContext,
+    quota: &Arc<dyn Quota>,
+    tasks: &mut Supervisor,
+) -> anyhow::Result<Arc<Media>> {
+    let config = &context.config;
+    let own = |name: &str| config.data_dir.join("media").join(name);
+    let blobs = match &config.media.s3 {
+        Some(s3) => Blobs::s3(s3).context("media.s3")?,
+        None => Blobs::files(&config.media.blob_dir.clone().unwrap_or_else(|| own("blobs")))
+            .context("media.blob_dir")?,
+    };
+    let parts = MediaParts {
+        spool: config.media.spool_dir.clone().unwrap_or_else(|| own("spool")),
+        addresses: addresses(context)?,
+        blobs,
+        keyring: Arc::clone(&context.keyring),
+        quota: Arc::clone(quota),
+        checker: CHECKER.into(),
+        shutdown: context.stop.front.clone(),
+        config: config.media.clone(),
+    };
+    let media = Media::open(parts, &context.registry)?;
+    let running = Arc::clone(&media);
+    tasks.spawn(Task::new("media", Stage::Front), Wakeup::OwnTimer, async move {
+        running.run().await;
+        Ok(())
+    });
+    Ok(media)
+}
+
+/// Reads the secrets that sign addresses; `up` makes one where none is configured.
+fn addresses(context: &ProcessContext) -> anyhow::Result<AddressKeys> {
+    let config = &context.config;
+    let signing: PathBuf = match &config.media.key_file {
+        Some(file) => file.clone(),
+        None => {
+            let make = if context.roles.is_whole() { MakeKey::IfAbsent } else { MakeKey::Never };
+            data_dir::secret(&config.data_dir.join(KEY_FILE), make, "media.key_file")?
+        }
+    };
+    let retired = config.media.retired_key_files.iter().map(PathBuf::as_path);
+    Ok(AddressKeys::load(&signing, retired, config.media.address_secs)?)
+}
+
+/// Returns the origins and host names that the listeners accept: those of the configuration, and the page of this
+/// process.
+fn origins(config: &Config, page: &[SocketAddr]) -> AllowedOrigins {
+    let scheme = scheme(&config.http);
+    let own =
+        page.iter().flat_map(|address| config::reachable(*address)).map(|host| format!("{scheme}://{host}"));
+    let allowed: Vec<_> = config.http.allowed_origins.iter().cloned().chain(own).collect();
+    let is_local = config.media.listen.iter().all(|address| address.ip().is_loopback());
+    let is_local = is_local && config.http.trusted_proxies.is_empty();
+    AllowedOrigins::new(&allowed).with_hosts(&config.http.hosts, is_local)
+}

@@ -1,0 +1,9 @@
+//! Media: uploads by tus, their check, and delivery by signed addresses.
+
+mod clients;
+mod delivery;
+mod hostile;
+mod known;
+mod pictures;
+mod site;
+mod uploads;

@@ -1,0 +1,232 @@
+//! The task that checks uploads, some at a time, the oldest first.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_protocol::Code;
+use barrage_protocol::code::Refusal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::child::CHILD_ARGUMENT;
+use super::clip;
+use super::form::{Form, ORIGINAL, Problem};
+use super::job::{Bounds, Job, Outcome};
+use super::kind::{Format, Found, LOOKED_AT_BYTES, find};
+use super::store::{self, Checked};
+use crate::config::CheckConfig;
+use crate::digest::Digest;
+use crate::media::Media;
+use crate::metrics::CheckEnd;
+use crate::spool::Upload;
+use crate::upload::{Stage, UploadId};
+
+/// Time after which a check that failed by no fault of the file is made again, and between two looks for work.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Largest answer of the process that decodes, in bytes.
+const OUTCOME_BYTES_MAX: u64 = 64 * 1024;
+
+/// Checks uploads until the shutdown. Checks that run then are made again by the next process.
+pub(crate) async fn run(media: Arc<Media>) {
+    let mut running: JoinSet<UploadId> = JoinSet::new();
+    let mut busy = HashSet::new();
+    let mut tick = tokio::time::interval(AGAIN);
+    loop {
+        tokio::select! {
+            () = media.shutdown.cancelled() => break,
+            () = media.checkable.notified() => {}
+            Some(ended) = running.join_next() => match ended {
+                Ok(id) => _ = busy.remove(&id),
+                // Which one it was is not known: all are looked at again.
+                Err(error) => {
+                    tracing::error!(%error, "a check of an upload panicked");
+                    busy.clear();
+                }
+            },
+            _ = tick.tick() => {}
+        }
+        let waiting = media.spool.unchecked();
+        media.metrics.checks_waiting.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+        for upload in waiting {
+            if running.len() >= media.config.check.at_once {
+                break;
+            }
+            if busy.insert(upload.head.id) {
+                let media = Arc::clone(&media);
+                running.spawn(async move {
+                    let id = upload.head.id;
+                    check(&media, &upload).await;
+                    id
+                });
+            }
+        }
+    }
+    running.shutdown().await;
+}
+
+/// Checks one upload, and writes what became of it.
+async fn check(media: &Media, upload: &Arc<Upload>) {
+    let Stage::Checking { digest } = upload.stage() else { return };
+    let Some(turn) = upload.turn().await else { return };
+    let timer = media.metrics.check_seconds.start_timer();
+    let folder = media.spool.folder().join(format!("{}.check", upload.head.id));
+    let checked = make(media, upload, digest, &folder, &turn.overtaken).await;
+    timer.observe_duration();
+    if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
+        tracing::debug!(%error, "the folder of a check could not be removed");
+    }
+    let (end, stage) = match checked {
+        Ok(()) => (CheckEnd::Ready, Stage::Ready { digest }),
+        Err(Problem::Refused(refusal)) if refusal.code == Code::Forbidden => {
+            (CheckEnd::Denied, Stage::Refused { refusal })
+        }
+        Err(Problem::Refused(refusal)) => (CheckEnd::Refused, Stage::Refused { refusal }),
+        Err(Problem::Limit) => {
+            let message = "the picture needs more memory or time than is given to one; make it smaller";
+            (CheckEnd::Limit, Stage::Refused { refusal: Refusal::new(Code::TooLarge, message) })
+        }
+        Err(Problem::Ended) => return,
+        Err(Problem::Failed(error)) => {
+            media.metrics.checked(CheckEnd::Failed);
+            tracing::warn!(%error, upload = %upload.head.id, "an upload could not be checked; it is tried again");
+            tokio::time::sleep(AGAIN).await;
+            return;
+        }
+    };
+    media.metrics.checked(end);
+    if let Err(error) = media.set_stage(upload, stage).await {
+        tracing::warn!(error = error.0.message, "the end of a check could not be written; it is made again");
+    }
+}
+
+/// Makes the forms of an upload and writes them into the store.
+async fn make(
+    media: &Media,
+    upload: &Arc<Upload>,
+    digest: Digest,
+    folder: &Path,
+    ended: &CancellationToken,
+) -> Result<(), Problem> {
+    media.refuse_denied(digest).map_err(|refusal| Problem::Refused(refusal.0))?;
+    let known = media.record(digest).await.map_err(|refusal| Problem::Failed(refusal.0.message))?;
+    if known.is_some() {
+        return store::refer(media, upload, digest).await;
+    }
+    let source = media.spool.data(upload);
+    let declared = upload.head.metadata.media_type.as_deref();
+    let found = find(&start(&source).await?, declared).map_err(Problem::Refused)?;
+    make_folder(folder).await?;
+    let checked = match found {
+        Found::Picture(format) => decode(media, &source, folder, format, ended).await?,
+        Found::Boxes(kind, media_type) => {
+            let target = folder.join(ORIGINAL);
+            let (from, to) = (source.clone(), target.clone());
+            let copied = tokio::task::spawn_blocking(move || clip::copy(&from, &to)).await;
+            copied.map_err(|error| Problem::Failed(error.to_string()))??;
+            original(kind, media_type, &target)
+        }
+        Found::Plain(kind, media_type) => original(kind, media_type, &source),
+    };
+    let writing = async {
+        store::write(media, digest, upload.head.length, checked).await?;
+        store::refer(media, upload, digest).await
+    };
+    tokio::select! {
+        written = writing => written,
+        () = ended.cancelled() => Err(Problem::Ended),
+    }
+}
+
+fn original(kind: crate::record::Kind, media_type: &str, file: &Path) -> Checked {
+    let form = Form { name: ORIGINAL.to_owned(), media_type: media_type.to_owned(), file: file.to_owned() };
+    Checked { kind, picture: None, forms: vec![form] }
+}
+
+/// Makes an empty folder; one of an earlier check is removed.
+async fn make_folder(folder: &Path) -> Result<(), Problem> {
+    let folder = folder.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        use std::os::unix::fs::DirBuilderExt;
+        drop(std::fs::remove_dir_all(&folder));
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)
+    });
+    Ok(made.await.map_err(|error| Problem::Failed(error.to_string()))??)
+}
+
+/// Reads the first bytes of a file.
+async fn start(source: &Path) -> Result<Vec<u8>, Problem> {
+    let mut start = Vec::new();
+    tokio::fs::File::open(source).await?.take(LOOKED_AT_BYTES as u64).read_to_end(&mut start).await?;
+    Ok(start)
+}
+
+fn bounds(config: &CheckConfig) -> Bounds {
+    Bounds {
+        pixels_max: u64::from(config.megapixels_max) * 1_000_000,
+        frames_max: config.frames_max,
+        memory_bytes_max: config.memory_mib_max << 20,
+        cpu_secs_max: config.cpu_secs_max,
+    }
+}
+
+/// Decodes a picture in a process of its own.
+async fn decode(
+    media: &Media,
+    source: &Path,
+    folder: &Path,
+    format: Format,
+    ended: &CancellationToken,
+) -> Result<Checked, Problem> {
+    let job = Job {
+        format,
+        source: source.to_owned(),
+        folder: folder.to_owned(),
+        bounds: bounds(&media.config.check),
+    };
+    let job = serde_json::to_vec(&job).map_err(|error| Problem::Failed(error.to_string()))?;
+    let deadline = Duration::from_secs(media.config.check.secs_max);
+    let asked = tokio::time::timeout(deadline, ask(&media.checker, folder, &job));
+    let outcome = tokio::select! {
+        outcome = asked => outcome.map_err(|_| Problem::Limit)??,
+        () = ended.cancelled() => return Err(Problem::Ended),
+    };
+    match outcome {
+        Outcome::Decoded { picture, forms } => {
+            Ok(Checked { kind: crate::record::Kind::Image, picture: Some(picture), forms })
+        }
+        Outcome::Refused(refusal) => Err(Problem::Refused(refusal)),
+        Outcome::Failed(error) => Err(Problem::Failed(error)),
+    }
+}
+
+/// Starts the process, hands it the job and reads its answer. The process ends when this future is dropped.
+async fn ask(program: &Path, folder: &Path, job: &[u8]) -> Result<Outcome, Problem> {
+    let mut child = Command::new(program)
+        .arg(CHILD_ARGUMENT)
+        .env_clear()
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(job).await?;
+    }
+    let mut answer = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(OUTCOME_BYTES_MAX).read_to_end(&mut answer).await?;
+    }
+    let status = child.wait().await?;
+    if !status.success() {
+        // Killed by a limit, or by a failed allocation: both are the picture's doing.
+        return Err(Problem::Limit);
+    }
+    serde_json::from_slice(&answer)
+        .map_err(|error| Problem::Failed(format!("the answer of a check: {error}")))
+}

@@ -1,0 +1,271 @@
+//! The bytes of one PATCH, from the connection to the spool.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use barrage_http::ApiError;
+use barrage_protocol::Code;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use crate::digest::Digest;
+use crate::error::disk;
+use crate::media::Media;
+use crate::metrics::StreamEnd;
+use crate::spool::{Progress, SpoolFile, Syncing, Turn, Upload};
+use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamKind, check_patch};
+
+/// Bytes that are gathered before they are written. With the 16 KiB that a connection reads at once, an upload holds
+/// 64 KiB.
+const GATHER_BYTES: usize = 48 * 1024;
+/// Milliseconds after which a client that was cut may go on.
+const RESUME_MS: u64 = 1_000;
+
+/// What one request asks for.
+#[derive(Debug)]
+pub(super) struct Patch {
+    pub(super) offset: u64,
+    /// Length of the body, if the request states it.
+    pub(super) body_bytes: Option<u64>,
+    pub(super) checksum: Option<Checksum>,
+}
+
+/// Adds the body of a request to an upload. Returns the bytes that the upload has then.
+pub(super) async fn receive(
+    media: &Arc<Media>,
+    upload: &Arc<Upload>,
+    patch: Patch,
+    body: Body,
+) -> Result<u64, ApiError> {
+    let received = upload.received();
+    if received.has_all {
+        // No turn: it would end the check.
+        check_patch(&upload.head, received, patch.offset, patch.body_bytes)?;
+        return Ok(received.bytes);
+    }
+    // The turn comes before the place: it ends the older request of the same upload, which frees its stream.
+    let Some(turn) = upload.turn().await else { return Err(overtaken()) };
+    let received = upload.received();
+    let left = check_patch(&upload.head, received, patch.offset, patch.body_bytes)?;
+    if received.has_all {
+        return Ok(received.bytes);
+    }
+    let kind = if upload.head.is_part { StreamKind::Part } else { StreamKind::Whole };
+    let permit = media.streams.take(&upload.head.user, kind).map_err(|max| {
+        let message =
+            format!("{max} of your uploads receive bytes now, which is all that is admitted at once");
+        ApiError::new(Code::RateLimited, message).retry_after_ms(RESUME_MS)
+    })?;
+    let file = open(media, upload).await?;
+    // A crash of the disk's side may have taken bytes since; the mark decides.
+    let on_disk = Received { bytes: file.progress().bytes, has_all: false };
+    upload.set_received(on_disk.bytes);
+    check_patch(&upload.head, on_disk, patch.offset, patch.body_bytes)?;
+    let mut writer = Writer::new(media, upload, file, patch.checksum);
+    let end = writer.fill(body, left, &turn).await;
+    let (end, file) = writer.close(end).await?;
+    drop(permit);
+    media.metrics.streamed(end);
+    let bytes = file.progress().bytes;
+    upload.set_received(bytes);
+    match end {
+        StreamEnd::Complete if bytes == upload.head.length => finish(media, upload, file, turn).await?,
+        StreamEnd::Complete => {}
+        end => return Err(refused(end)),
+    }
+    Ok(bytes)
+}
+
+async fn open(media: &Media, upload: &Arc<Upload>) -> Result<SpoolFile, ApiError> {
+    let (spool, opened) = (Arc::clone(&media.spool), Arc::clone(upload));
+    tokio::task::spawn_blocking(move || spool.file(&opened)).await.map_err(disk)?.map_err(disk)
+}
+
+/// Ends uploads that had all their bytes when an earlier process crashed.
+pub(crate) async fn end_whole(media: &Arc<Media>) {
+    for upload in media.spool.unended() {
+        let Some(turn) = upload.turn().await else { continue };
+        let ended = match open(media, &upload).await {
+            Ok(file) => finish(media, &upload, file, turn).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = ended {
+            tracing::info!(upload = %upload.head.id, why = refusal.0.message, "an upload ended after a restart");
+        }
+    }
+}
+
+/// Ends an upload that has all its bytes: compares the digest, and hands a whole upload to the check.
+pub(super) async fn finish(
+    media: &Arc<Media>,
+    upload: &Arc<Upload>,
+    file: SpoolFile,
+    turn: Turn,
+) -> Result<(), ApiError> {
+    use sha2::Digest as _;
+    let digest = Digest::new(file.progress().hash.clone().finalize().into());
+    drop(file);
+    let declared = upload.head.metadata.digest.filter(|_| !upload.head.is_part);
+    let (stage, result) = match declared {
+        Some(declared) if declared != digest => {
+            let message =
+                format!("the bytes have the SHA-256 {digest}, not the declared one; begin a new upload");
+            let refusal = ApiError::new(Code::DigestMismatch, message);
+            (Stage::Refused { refusal: refusal.0.clone() }, Err(refusal))
+        }
+        _ if upload.head.is_part => (Stage::Whole, Ok(())),
+        _ => (Stage::Checking { digest }, Ok(())),
+    };
+    media.set_stage(upload, stage).await?;
+    drop(turn);
+    media.wake_check();
+    result
+}
+
+/// The bytes on their way to the file, and what is checked about them.
+struct Writer<'a> {
+    media: &'a Media,
+    upload: &'a Upload,
+    /// `None` after a failure of the disk.
+    file: Option<SpoolFile>,
+    gathered: BytesMut,
+    /// The hash of the body, where the request has one.
+    checked: Option<(Checksum, Running)>,
+    before: Progress,
+}
+
+impl<'a> Writer<'a> {
+    fn new(media: &'a Media, upload: &'a Upload, file: SpoolFile, checksum: Option<Checksum>) -> Self {
+        let checked = checksum.map(|checksum| {
+            let running = Running::new(checksum.algorithm);
+            (checksum, running)
+        });
+        let before = file.progress().clone();
+        Writer { media, upload, file: Some(file), gathered: BytesMut::new(), checked, before }
+    }
+
+    /// Reads the body to its end, or to the first reason to stop.
+    async fn fill(&mut self, mut body: Body, mut left: u64, turn: &Turn) -> StreamEnd {
+        let (config, started) = (&self.media.config, barrage_clock::now());
+        let window = Duration::from_secs(config.rate_secs);
+        let mut floor = RateFloor::new(config.rate_bytes_per_s_min, window, Duration::ZERO);
+        let mut until = window;
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = turn.overtaken.cancelled() => return StreamEnd::Overtaken,
+                () = self.media.shutdown.cancelled() => return StreamEnd::Draining,
+                frame = tokio::time::timeout(until, body.frame()) => frame,
+            };
+            let bytes = match frame {
+                Err(_) => Bytes::new(),
+                Ok(None) => return StreamEnd::Complete,
+                Ok(Some(Err(_))) => return StreamEnd::Cut,
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            };
+            match floor.count(bytes.len() as u64, started.elapsed()) {
+                Pace::Enough { until: next } => until = next,
+                Pace::TooSlow => return StreamEnd::TooSlow,
+            }
+            let Some(rest) = left.checked_sub(bytes.len() as u64) else { return StreamEnd::Cut };
+            left = rest;
+            if self.take(bytes).await.is_err() {
+                return StreamEnd::Failed;
+            }
+        }
+    }
+
+    /// Takes bytes of the body, and writes what was gathered when it is enough.
+    async fn take(&mut self, mut bytes: Bytes) -> Result<(), ApiError> {
+        while !bytes.is_empty() {
+            if self.gathered.capacity() == 0 {
+                self.gathered.reserve(GATHER_BYTES);
+            }
+            let room = GATHER_BYTES - self.gathered.len();
+            let part = bytes.split_to(room.min(bytes.len()));
+            self.gathered.extend_from_slice(&part);
+            if self.gathered.len() == GATHER_BYTES {
+                self.write().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered.
+    async fn write(&mut self) -> Result<(), ApiError> {
+        let gathered = std::mem::take(&mut self.gathered);
+        if let Some((_, running)) = &mut self.checked {
+            running.update(&gathered);
+        }
+        let syncing = if self.checked.is_some() { Syncing::AtTheEnd } else { Syncing::AsTheyCome };
+        self.media.metrics.received_bytes.inc_by(gathered.len() as u64);
+        let mut gathered =
+            self.blocking(move |file| file.append(&gathered, syncing).map(|()| gathered)).await?;
+        gathered.clear();
+        self.gathered = gathered;
+        if let (None, Some(file)) = (&self.checked, &self.file) {
+            self.upload.set_received(file.progress().bytes);
+        }
+        Ok(())
+    }
+
+    /// Writes the rest, takes bytes back whose hash is wrong or not known, and syncs.
+    async fn close(mut self, end: StreamEnd) -> Result<(StreamEnd, SpoolFile), ApiError> {
+        self.write().await?;
+        let is_whole = end == StreamEnd::Complete;
+        let agrees =
+            self.checked.take().is_none_or(|(checksum, running)| is_whole && running.agrees(&checksum));
+        let end = if is_whole && !agrees { StreamEnd::Mismatch } else { end };
+        if !agrees {
+            let before = self.before.clone();
+            self.blocking(move |file| file.take_back(before)).await?;
+        }
+        self.blocking(SpoolFile::sync).await?;
+        let file = self.file.take().ok_or_else(|| disk("the file of the upload is gone"))?;
+        Ok((end, file))
+    }
+
+    /// Runs work on the file where it may block.
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut SpoolFile) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let mut file = self.file.take().ok_or_else(|| disk("the file of the upload is gone"))?;
+        let ran = tokio::task::spawn_blocking(move || {
+            let result = work(&mut file);
+            (file, result)
+        });
+        let (file, result) = ran.await.map_err(disk)?;
+        if result.is_ok() {
+            self.file = Some(file);
+        }
+        result.map_err(disk)
+    }
+}
+
+fn overtaken() -> ApiError {
+    ApiError::new(Code::Conflict, "a newer request continues this upload").retry_after_ms(RESUME_MS)
+}
+
+/// Returns the answer to a request that did not end well. What has arrived of it is kept.
+fn refused(end: StreamEnd) -> ApiError {
+    match end {
+        StreamEnd::Overtaken => overtaken(),
+        StreamEnd::Mismatch => {
+            ApiError::new(Code::DigestMismatch, "the body differs from Upload-Checksum; send it again")
+        }
+        StreamEnd::TooSlow => {
+            let message = "the body arrives too slowly (media.rate_bytes_per_s_min); resume the upload later";
+            ApiError::new(Code::Timeout, message).retry_after_ms(RESUME_MS)
+        }
+        StreamEnd::Draining => {
+            ApiError::new(Code::Draining, "this process stops; resume the upload").retry_after_ms(RESUME_MS)
+        }
+        StreamEnd::Failed => disk("an upload could not be written"),
+        StreamEnd::Cut | StreamEnd::Complete => ApiError::new(
+            Code::BadRequest,
+            "the body ended early or is longer than the upload; ask for the offset",
+        ),
+    }
+}

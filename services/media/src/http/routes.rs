@@ -1,0 +1,32 @@
+//! The routes of the role, and the layers around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{get, head, post};
+use barrage_http::AllowedOrigins;
+
+use super::{create, known, media, tus, uploads};
+use crate::media::Media;
+
+/// Returns the public routes. Pages of `origins` may use them.
+pub(crate) fn router(media: &Arc<Media>, origins: &AllowedOrigins) -> Router {
+    let bytes_max = media.config.upload_bytes_max;
+    let uploads = Router::new()
+        .route("/v1/uploads", post(create::handle))
+        .route(
+            "/v1/uploads/{upload}",
+            head(uploads::offset).get(uploads::show).patch(uploads::append).delete(uploads::terminate),
+        )
+        .layer(from_fn(tus::add_version));
+    Router::new()
+        .route("/v1/uploads/known", post(known::handle))
+        .route("/v1/media/{digest}/{variant}", get(media::handle))
+        .merge(uploads)
+        .with_state(Arc::clone(media))
+        .fallback(barrage_http::error::not_found)
+        .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
+        .layer(origins.layer_with(&tus::METHODS, &tus::REQUEST_FIELDS, &tus::ANSWER_FIELDS))
+        .layer(from_fn(move |request, next| tus::options(bytes_max, request, next)))
+}

@@ -1,0 +1,32 @@
+//! The role media: uploads by tus, the check of what was uploaded, and delivery by signed addresses.
+//!
+//! It has listeners of its own and is never a gateway's: an upload and a download cost bytes, and the chat costs none of
+//! them. It knows no room. Folders, from the bottom up: `upload` and `deliver` (values), `spool` (the disk), `check`
+//! (what was uploaded), `known` (proofs of possession), `http` (routes).
+//!
+//! A medium is named by the SHA-256 of the uploaded bytes. Its forms, and a record of them, are in the blob store; who has
+//! a signed address may read one. There is no table: the store is the only truth about media, and the disk of this process
+//! about uploads that are not finished.
+
+mod check;
+mod config;
+mod deliver;
+mod digest;
+mod error;
+mod http;
+mod known;
+mod media;
+mod metrics;
+mod quotas;
+mod record;
+mod spool;
+mod upload;
+
+pub use check::{CHILD_ARGUMENT, check_child};
+pub use config::{CheckConfig, MediaConfig};
+pub use deliver::AddressKeys;
+pub use digest::{BadDigest, Digest};
+pub use error::MediaError;
+pub use http::{MediaView, VariantView, operations};
+pub use media::{Media, MediaParts};
+pub use record::Kind;

@@ -1,0 +1,245 @@
+//! The role: what its routes and tasks share, and the tasks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use barrage_blob::{BlobName, Blobs};
+use barrage_counters::Quota;
+use barrage_http::{AllowedOrigins, ApiError};
+use barrage_protocol::{Code, UserId};
+use barrage_token::Keyring;
+use moka::future::Cache;
+use prometheus::Registry;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::check::{self, Denied};
+use crate::config::MediaConfig;
+use crate::deliver::{AddressKeys, SignedPath};
+use crate::digest::{Digest, hex};
+use crate::error::{MediaError, disk, store};
+use crate::http;
+use crate::metrics::MediaMetrics;
+use crate::quotas::Quotas;
+use crate::record::MediaRecord;
+use crate::spool::{Spool, SpoolLimits, Upload};
+use crate::upload::{Stage, Streams, Visibility};
+
+/// Time between two looks for expired uploads and for a changed file of denied digests.
+const SWEEP: Duration = Duration::from_secs(30);
+/// Records that are kept in memory, about 1 KB each; the one unused for the longest makes room.
+const RECORDS_MAX: u64 = 20_000;
+/// Time after which a record is read again: a medium that another process removed is gone after it.
+const RECORD_LIFE: Duration = Duration::from_secs(30);
+/// Largest record in bytes.
+const RECORD_BYTES_MAX: u64 = 64 * 1024;
+
+/// What the role is made of.
+pub struct MediaParts {
+    /// Settings of the table `[media]`.
+    pub config: MediaConfig,
+    /// Folder of unfinished uploads, for this process alone.
+    pub spool: PathBuf,
+    /// Store of media, which processes may share.
+    pub blobs: Blobs,
+    /// Secrets that sign addresses; the same for every process.
+    pub addresses: AddressKeys,
+    /// Keys that verify tokens of users.
+    pub keyring: Arc<Keyring>,
+    /// Counts uploads of a day.
+    pub quota: Arc<dyn Quota>,
+    /// Program that checks pictures, with [`crate::CHILD_ARGUMENT`] as its one argument.
+    pub checker: PathBuf,
+    /// Ends the tasks, and the requests that add bytes.
+    pub shutdown: CancellationToken,
+}
+
+/// The role media of one process.
+pub struct Media {
+    pub(crate) config: MediaConfig,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) blobs: Blobs,
+    pub(crate) addresses: AddressKeys,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) quotas: Quotas,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) denied: Denied,
+    pub(crate) metrics: MediaMetrics,
+    pub(crate) checker: PathBuf,
+    pub(crate) shutdown: CancellationToken,
+    /// Requests that add bytes, beside their connections. The shutdown waits for them.
+    pub(crate) tasks: TaskTracker,
+    /// Wakes the check when an upload has all its bytes.
+    pub(crate) checkable: Notify,
+    /// Draws the challenges of instant uploads.
+    pub(crate) known_secret: ring::hmac::Key,
+    records: Cache<Digest, Arc<MediaRecord>>,
+}
+
+impl Media {
+    /// Reads the uploads that an earlier process left. Starts nothing.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    pub fn open(parts: MediaParts, registry: &Registry) -> Result<Arc<Self>, MediaError> {
+        let config = parts.config;
+        let limits = SpoolLimits {
+            bytes_max: config.spool_bytes_max,
+            uploads_max: config.uploads_max,
+            user_open_max: config.user_open_max,
+        };
+        let spool = Spool::open(&parts.spool, limits)
+            .map_err(|error| MediaError::Spool { folder: parts.spool.display().to_string(), error })?;
+        Ok(Arc::new(Media {
+            spool: Arc::new(spool),
+            blobs: parts.blobs,
+            known_secret: parts.addresses.derived("challenges of instant uploads"),
+            addresses: parts.addresses,
+            keyring: parts.keyring,
+            quotas: Quotas::new(parts.quota, &config)?,
+            streams: Streams::new(config.user_uploads_max, config.user_parts_max),
+            denied: Denied::open(config.check.denied_file.clone())?,
+            metrics: MediaMetrics::new(registry)?,
+            checker: parts.checker,
+            shutdown: parts.shutdown,
+            tasks: TaskTracker::new(),
+            checkable: Notify::new(),
+            records: Cache::builder().max_capacity(RECORDS_MAX).time_to_live(RECORD_LIFE).build(),
+            config,
+        }))
+    }
+
+    /// Returns the public routes. Pages of `origins` may use them.
+    pub fn router(self: &Arc<Self>, origins: &AllowedOrigins) -> Router {
+        http::router(self, origins)
+    }
+
+    /// Checks uploads and removes expired ones until the shutdown, then waits for requests that add bytes.
+    pub async fn run(self: Arc<Self>) {
+        http::end_whole(&self).await;
+        let checking = check::run(Arc::clone(&self));
+        let sweeping = async {
+            let mut tick = tokio::time::interval(SWEEP);
+            loop {
+                tokio::select! {
+                    _ = tick.tick() => self.sweep().await,
+                    () = self.shutdown.cancelled() => return,
+                }
+            }
+        };
+        tokio::join!(checking, sweeping);
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    async fn sweep(&self) {
+        for upload in self.spool.expired(barrage_clock::unix_ms()) {
+            self.forget(&upload).await;
+        }
+        self.denied.refresh();
+        let (uploads, bytes) = self.spool.held();
+        self.metrics.spool_uploads.set(i64::try_from(uploads).unwrap_or(i64::MAX));
+        self.metrics.spool_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Removes an upload once the request that adds to it has ended.
+    pub(crate) async fn forget(&self, upload: &Arc<Upload>) {
+        // Unknown first, so that no check begins again between its end and the removal.
+        self.spool.hide(upload.head.id);
+        let turn = upload.turn().await;
+        let (spool, id) = (Arc::clone(&self.spool), upload.head.id);
+        let removed = tokio::task::spawn_blocking(move || spool.remove(id)).await;
+        if let Err(error) = removed.map_err(std::io::Error::other).and_then(|removed| removed) {
+            tracing::warn!(%error, "files of an upload could not be removed");
+        }
+        drop(turn);
+    }
+
+    /// Writes the stage of an upload.
+    pub(crate) async fn set_stage(&self, upload: &Arc<Upload>, stage: Stage) -> Result<(), ApiError> {
+        let (spool, upload) = (Arc::clone(&self.spool), Arc::clone(upload));
+        tokio::task::spawn_blocking(move || spool.set_stage(&upload, stage))
+            .await
+            .map_err(disk)?
+            .map_err(disk)
+    }
+
+    /// Wakes the task that checks uploads.
+    pub(crate) fn wake_check(&self) {
+        self.checkable.notify_one();
+    }
+
+    /// Refuses a digest that the operator has denied.
+    pub(crate) fn refuse_denied(&self, digest: Digest) -> Result<(), ApiError> {
+        if self.denied.has(digest) {
+            return Err(ApiError::new(Code::Forbidden, "this file is not allowed here"));
+        }
+        Ok(())
+    }
+
+    /// Returns the URL of a path on this process; relative unless `media.base_url` is set.
+    pub(crate) fn url(&self, path: &str) -> String {
+        let base = self.config.base_url.as_deref().unwrap_or_default().trim_end_matches('/');
+        format!("{base}{path}")
+    }
+
+    /// Signs an address of a variant, as of now.
+    pub(crate) fn address(&self, digest: Digest, variant: &str, visibility: Visibility) -> String {
+        let now_secs = barrage_clock::unix_ms() / 1_000;
+        self.url(&self.addresses.sign(SignedPath { digest, variant }, visibility, now_secs))
+    }
+
+    /// Returns the name of a blob of a medium: a variant, or the record.
+    pub(crate) fn blob(digest: Digest, part: &str) -> Result<BlobName, ApiError> {
+        let text = digest.to_string();
+        let folder = text.get(..2).unwrap_or_default();
+        BlobName::parse(&format!("media/{folder}/{text}/{part}"))
+            .map_err(|_| ApiError::new(Code::NotFound, "there is no such variant"))
+    }
+
+    /// Returns the name of the blob that says that a user has uploaded a medium, or that it is public (`None`).
+    pub(crate) fn reference(digest: Digest, user: Option<&UserId>) -> Result<BlobName, ApiError> {
+        let text = digest.to_string();
+        let folder = text.get(..2).unwrap_or_default();
+        // A user's id may have characters that a name has not.
+        let of_user = user.map(|user| {
+            let hash = ring::digest::digest(&ring::digest::SHA256, user.as_str().as_bytes());
+            hex(&hash.as_ref()[..16])
+        });
+        let owner = of_user.unwrap_or_else(|| "public".to_owned());
+        BlobName::parse(&format!("refs/{folder}/{text}/{owner}"))
+            .map_err(|_| ApiError::new(Code::Internal, "a reference has no name"))
+    }
+
+    /// Whether a user has uploaded a medium before, or it is public.
+    pub(crate) async fn is_owner(&self, digest: Digest, user: &UserId) -> Result<bool, ApiError> {
+        for owner in [Some(user), None] {
+            let name = Media::reference(digest, owner)?;
+            if self.blobs.size(&name).await.map_err(store)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the record of a medium; `None` when there is no such medium.
+    pub(crate) async fn record(&self, digest: Digest) -> Result<Option<Arc<MediaRecord>>, ApiError> {
+        if let Some(known) = self.records.get(&digest).await {
+            return Ok(Some(known));
+        }
+        let name = Media::blob(digest, check::RECORD)?;
+        let Some(bytes) = self.blobs.get(&name, RECORD_BYTES_MAX).await.map_err(store)? else {
+            return Ok(None);
+        };
+        let record: MediaRecord = serde_json::from_slice(&bytes).map_err(|error| {
+            tracing::error!(%error, blob = %name, "the record of a medium cannot be read");
+            ApiError::new(Code::Internal, "the record of the medium cannot be read")
+        })?;
+        let record = Arc::new(record);
+        self.records.insert(digest, Arc::clone(&record)).await;
+        Ok(Some(record))
+    }
+}

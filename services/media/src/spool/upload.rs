@@ -1,0 +1,112 @@
+//! One upload in memory: who may continue it, how far it is, and whose turn it is to write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+
+use crate::upload::{Received, Stage, UploadHead};
+
+/// One upload of this process.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    pub(crate) head: UploadHead,
+    received_bytes: AtomicU64,
+    stage: Mutex<Stage>,
+    /// Ends the newest turn when a newer one begins.
+    newest: Mutex<CancellationToken>,
+    /// Held by the one that reads or writes the files.
+    files: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The right to read and write the files of an upload, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    /// Cancelled when a newer request wants the upload: finish what has arrived, and drop the turn.
+    pub(crate) overtaken: CancellationToken,
+    _files: OwnedMutexGuard<()>,
+}
+
+impl Upload {
+    pub(crate) fn new(head: UploadHead, received_bytes: u64, stage: Stage) -> Arc<Self> {
+        Arc::new(Upload {
+            head,
+            received_bytes: AtomicU64::new(received_bytes),
+            stage: Mutex::new(stage),
+            newest: Mutex::new(CancellationToken::new()),
+            files: Arc::default(),
+        })
+    }
+
+    /// Returns what has arrived, synced or not.
+    pub(crate) fn received(&self) -> Received {
+        let bytes = self.received_bytes.load(Ordering::Acquire);
+        Received { bytes, has_all: self.stage.lock().has_all_bytes() }
+    }
+
+    pub(crate) fn set_received(&self, bytes: u64) {
+        self.received_bytes.store(bytes, Ordering::Release);
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage.lock().clone()
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        *self.stage.lock() = stage;
+    }
+
+    /// Returns whether bytes of the upload are on the disk of this process.
+    pub(crate) fn has_data(&self) -> bool {
+        !matches!(*self.stage.lock(), Stage::Ready { .. } | Stage::Refused { .. })
+    }
+
+    /// Ends the turn of the request before, waits until it has synced, and begins one. `None` when a newer request came
+    /// meanwhile.
+    pub(crate) async fn turn(&self) -> Option<Turn> {
+        let overtaken = CancellationToken::new();
+        std::mem::replace(&mut *self.newest.lock(), overtaken.clone()).cancel();
+        let files = Arc::clone(&self.files).lock_owned().await;
+        (!overtaken.is_cancelled()).then_some(Turn { overtaken, _files: files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upload::{Metadata, UploadId};
+
+    fn upload() -> Arc<Upload> {
+        let head = UploadHead {
+            id: UploadId::new([0; 16]),
+            user: "ann".parse().unwrap(),
+            length: 10,
+            metadata: Metadata::default(),
+            is_part: false,
+            parts: Vec::new(),
+            created_ms: 0,
+            expires_ms: 0,
+        };
+        Upload::new(head, 0, Stage::Receiving)
+    }
+
+    #[tokio::test]
+    async fn newest_request_gets_the_turn_and_those_between_get_none() {
+        let upload = upload();
+        let first = upload.turn().await.unwrap();
+        let waits = |upload: &Arc<Upload>| {
+            let upload = Arc::clone(upload);
+            tokio::spawn(async move { upload.turn().await.is_some() })
+        };
+        let second = waits(&upload);
+        tokio::task::yield_now().await;
+        assert!(first.overtaken.is_cancelled());
+        let third = waits(&upload);
+        tokio::task::yield_now().await;
+        drop(first);
+        assert!(!second.await.unwrap(), "overtaken while it waited");
+        assert!(third.await.unwrap());
+    }
+}
