@@ -3,6 +3,8 @@
 //! The public listener describes the public operations alone: it does not tell strangers which
 //! operations the admin listener has.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -59,10 +61,14 @@ pub(crate) fn describe(listener: Listener) -> Value {
     document(Info { title, version: env!("CARGO_PKG_VERSION"), description }, &operations)
 }
 
-/// Returns the route of the document for a listener.
+/// Returns the route of the document for a listener. The first request makes the document: to make it at each
+/// start would take longer than most other steps of a start.
 pub(crate) fn router(listener: Listener) -> Router {
-    let document = Bytes::from(describe(listener).to_string());
-    let answer = move || std::future::ready(json(document.clone()));
+    let document = Arc::new(OnceLock::new());
+    let answer = move || {
+        let made = document.get_or_init(|| Bytes::from(describe(listener).to_string()));
+        std::future::ready(json(made.clone()))
+    };
     Router::new().route("/v1/openapi.json", get(answer))
 }
 
