@@ -6,6 +6,8 @@ import { launch, newContext, open } from './browser.mjs';
 import { pause, Server } from './server.mjs';
 import { birthday, Source } from './source.mjs';
 
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
+
 /** Time in which danmaku cross a part of the stage. */
 const FLY_MS = 1_200;
 
@@ -139,7 +141,7 @@ async function overlay(browser) {
     for (const [name, options] of Object.entries(BUILDERS)) {
       const page = await (await newContext(browser, { viewport: { width: 1280, height: 900 }, ...options })).newPage();
       // The page shows its own address; the samples need no server.
-      await page.route('https://chat.example/**', (route) => route.fulfill({ path: fileURLToPath(new URL(`../dist${new URL(route.request().url()).pathname.replace(/\/$/u, '/index.html')}`, import.meta.url)) }));
+      await page.route('https://chat.example/**', (route) => route.fulfill({ path: `${DIST}${new URL(route.request().url()).pathname.slice(1).replace(/\/$/u, '/index.html')}` }));
       await page.goto('https://chat.example/overlay/');
       await pause(3 * FLY_MS);
       await page.screenshot({ path: picture(`${name}.png`) });
