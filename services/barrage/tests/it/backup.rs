@@ -22,12 +22,16 @@ async fn post_gift(server: &Server, token: &str, id: &str) -> u64 {
     answer.body["sequence"].as_u64().unwrap()
 }
 
-/// Returns the sequences of the history by id.
+/// Returns the sequences of gifts and chat in the history, by id.
 async fn history(server: &Server) -> BTreeMap<String, u64> {
     let page = server.get("/v1/rooms/demo/history?after=0&limit=1000").await;
-    let id = |message: &serde_json::Value| message["body"]["id"].as_str().unwrap().to_owned();
     let messages = page.body["messages"].as_array().unwrap().iter();
-    messages.map(|message| (id(message), message["sequence"].as_u64().unwrap())).collect()
+    // Signals have no id.
+    let with_id = messages.filter_map(|message| {
+        let id = message["body"]["id"].as_str()?.to_owned();
+        Some((id, message["sequence"].as_u64().unwrap()))
+    });
+    with_id.collect()
 }
 
 async fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
