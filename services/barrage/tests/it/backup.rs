@@ -168,8 +168,8 @@ async fn data_directory_of_an_older_version_is_opened_with_all_that_it_has() {
     found.retain(|id, _| expected.contains_key(id));
     assert_eq!(found, expected);
     let admin = server.token("boss", "*", "admin").await;
-    let room = server.admin("GET", "/rooms/demo", &admin, &json!(null)).await;
-    assert_eq!(room.body["title"], "Demo of 0.2.0", "{room:?}");
+    let rooms = server.admin("GET", "/rooms", &admin, &json!(null)).await;
+    assert_eq!(rooms.body["rooms"][0]["title"], "Demo of 0.2.0", "{rooms:?}");
     let token = server.token("u2", "demo", "viewer").await;
     assert_eq!(server.post(MESSAGES, &token, chat("m", "hello")).await.code(), "muted");
     let token = server.token("u1", "demo", "viewer").await;

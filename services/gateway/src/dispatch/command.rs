@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use crate::admission::{Admission, Eviction};
 use crate::drain::Drain;
+use crate::mail::MailItem;
 use crate::room::{Delivery, FanOut};
-use crate::shard::MailItem;
 use crate::socket::{DetachedSocket, Encoding};
 
 /// Content of a WebSocket handshake that the shard needs for the viewer's join.

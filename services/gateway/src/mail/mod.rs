@@ -5,12 +5,14 @@
 
 mod attached;
 mod chains;
+mod item;
 mod letter;
 mod mailbox;
 mod rings;
 
 pub(crate) use attached::{Attached, Slot};
 pub(crate) use chains::MailChains;
+pub(crate) use item::MailItem;
 pub(crate) use letter::Letter;
 pub(crate) use mailbox::{Limits as MailLimits, MailBox, MailCounts, Next};
 pub(crate) use rings::{Rings, SPREAD};

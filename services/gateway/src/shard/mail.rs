@@ -1,7 +1,6 @@
 //! Mail of this shard's attached viewers.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use barrage_bus::UserHash;
 use barrage_clock::steady_ms;
@@ -11,17 +10,9 @@ use barrage_protocol::mail::Bell;
 
 use super::shard::Shard;
 use crate::load::Level;
-use crate::mail::{Letter, MailBox, MailCounts, MailLimits, Next, SPREAD, Slot};
+use crate::mail::{MailBox, MailCounts, MailItem, MailLimits, Next, SPREAD, Slot};
 use crate::metrics::GatewayMetrics;
 use crate::viewer::{Viewer, address};
-
-/// A frame for one connection.
-#[derive(Debug, Clone)]
-pub(crate) struct MailItem {
-    pub(crate) slot: Slot,
-    pub(crate) user: UserHash,
-    pub(crate) letter: Arc<Letter>,
-}
 
 /// Boxes of the attached viewers, apart from the viewers: those that do not attach cost nothing, and no fan-out
 /// reads a box.

@@ -17,5 +17,4 @@ mod session_end;
 mod shard;
 mod trace_acks;
 
-pub(crate) use mail::MailItem;
 pub(crate) use run::{build_runtime, run};

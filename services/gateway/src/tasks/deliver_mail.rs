@@ -10,8 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::context::Context;
 use crate::dispatch::Command;
-use crate::mail::{Letter, MailChains, Rings};
-use crate::shard::MailItem;
+use crate::mail::{Letter, MailChains, MailItem, Rings};
 
 /// Time for which attaches are gathered into one announcement.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(20);
