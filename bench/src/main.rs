@@ -13,6 +13,7 @@ mod channel;
 mod courier;
 mod fanout;
 mod history;
+mod letters;
 mod moderation;
 mod quota;
 mod uplink;
@@ -51,6 +52,10 @@ enum Part {
     PageLimit(history::PageLimit),
     /// Measures batches of letters into the tables of the inbox.
     Courier(courier::Options),
+    /// Lets users write letters to each other through a server.
+    Letters(letters::Letters),
+    /// Fills an inbox, and measures the sync of a new device.
+    Sync(letters::Sync),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -71,6 +76,8 @@ fn main() -> anyhow::Result<()> {
         Part::PageReads(reads) => reads.run()?,
         Part::PageLimit(limit) => limit.run()?,
         Part::Courier(options) => options.run()?,
+        Part::Letters(letters) => letters.run()?,
+        Part::Sync(sync) => sync.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

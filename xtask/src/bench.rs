@@ -10,6 +10,7 @@ mod flow;
 mod handshake;
 mod history;
 mod instructions;
+mod letters;
 mod memory;
 mod rooms;
 mod site;
@@ -192,6 +193,17 @@ enum Measured {
         #[arg(long, value_enum, default_value = "sqlite")]
         store: courier::Store,
     },
+    /// Letters: letters a second through a whole server, and the time to the receiver's inbox at an even pace.
+    Letters {
+        /// Letters a second of the second part.
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+        /// Seconds of each part.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+    },
+    /// Sync: size and time of the answer for a new device, with 300 conversations and 100,000 items.
+    Sync,
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -271,6 +283,8 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         }
         Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Courier { store } => courier::main(build, store, json),
+        Measured::Letters { rate, secs } => letters::letters(build, rate, secs, json),
+        Measured::Sync => letters::sync(build, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Bus and archive",
         description: "Whether messages become durable, arrive at gateways, and reach the archive.",
         source: "barrage_bus_published_total",
-        rows: vec![messages(), publish(), receive(), archive(), webhooks()],
+        rows: vec![messages(), publish(), receive(), archive(), letters(), webhooks()],
     }
 }
 
@@ -105,6 +105,29 @@ fn archive() -> Row {
                 .query("sum(rate(barrage_archiver_store_failures_total{@}[$__rate_interval]))", "store")
                 .query("sum(rate(barrage_archiver_bus_failures_total{@}[$__rate_interval]))", "bus")
                 .query("sum(rate(barrage_archiver_unreadable_total{@}[$__rate_interval]))", "unreadable")
+                .wide(8),
+        ],
+    )
+}
+
+fn letters() -> Row {
+    row(
+        "Do letters arrive?",
+        [
+            series("Events of letters and groups, by outcome", Unit::PerSecond, "`refused` came too late for a refusal by the uplink: the sender's inbox says so.")
+                .query("sum by (outcome) (rate(barrage_courier_events_total{@}[$__rate_interval]))", "{{outcome}}")
+                .may_be_empty("a site without letters has none")
+                .wide(8),
+            series("Age of the oldest letter that waits", Unit::Seconds, "It rises while the database is away. Runbook of BarrageCourierBehind.")
+                .query("max by (lane) (barrage_courier_lag_seconds{@})", "lane {{lane}}")
+                .may_be_empty("a site without letters has none")
+                .wide(8),
+            series("Failures of the courier, and wrong numbers", Unit::Count, "Failures are retried: nothing is skipped but what cannot be read. Runbook of BarrageUnreadWrong.")
+                .query("sum(increase(barrage_courier_store_failures_total{@}[$__rate_interval]))", "tables")
+                .query("sum(increase(barrage_courier_lane_failures_total{@}[$__rate_interval]))", "lanes")
+                .query("sum(increase(barrage_courier_unreadable_total{@}[$__rate_interval]))", "unreadable")
+                .query("sum(increase(barrage_inbox_unread_error_total{@}[$__rate_interval]))", "wrong numbers")
+                .may_be_empty("a site without letters has none")
                 .wide(8),
         ],
     )

@@ -187,6 +187,18 @@ pub(crate) const CASES: &[Case] = &[
         "15m",
         "25m",
     ),
+    case(
+        "BarrageCourierBehind",
+        &[(r#"barrage_courier_lag_seconds{instance="c1",lane="0"}"#, "0x5 61x20 0x10")],
+        "15m",
+        "30m",
+    ),
+    case(
+        "BarrageUnreadWrong",
+        &[(r#"barrage_inbox_unread_error_total{instance="c1"}"#, "0x5 1x200")],
+        "10m",
+        "90m",
+    ),
     // Autoscaler.
     case(
         "BarrageAutoscalerNoLeader",

@@ -233,7 +233,7 @@ spec:
         {{- end }}
         {{- end }}
       {{- include "barrage.probes" $root | nindent 6 }}
-      {{- if not (has $role (list "archiver" "webhooks" "probe" "irc")) }}
+      {{- if not (has $role (list "archiver" "webhooks" "courier" "probe" "irc")) }}
       lifecycle:
         preStop:
           exec:

@@ -217,9 +217,10 @@ def audience(cluster):
 
 
 def is_of_an_absent_part(board, title):
-    """Whether a panel is about IRC or webhooks alone, which the cluster of the test does not have."""
+    """Whether a panel is about IRC, webhooks or letters alone, which the cluster of the test does not have."""
     exprs = [expr for one, expr in monitoring.queries(board) if one == title]
-    return all("barrage_irc_" in expr or "barrage_webhooks_" in expr for expr in exprs)
+    parts = ("barrage_irc_", "barrage_webhooks_", "barrage_courier_", "barrage_inbox_")
+    return all(any(part in expr for part in parts) for expr in exprs)
 
 
 def dashboards(cluster):

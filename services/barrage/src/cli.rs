@@ -14,9 +14,9 @@ mod token;
 mod value;
 
 use self::admin::{
-    AdminArguments, AuditCommand, EmoteCommand, FleetCommand, GatewayCommand, MessageCommand, NounArguments,
-    Output, PartitionsCommand, PollCommand, PrewarmCommand, RecorderCommand, ResultArguments, ReviewCommand,
-    RoomCommand, SwitchCommand, TraceCommand, UserCommand, WebhookCommand, WordsCommand,
+    AdminArguments, AuditCommand, EmoteCommand, FleetCommand, GatewayCommand, InboxCommand, MessageCommand,
+    NounArguments, Output, PartitionsCommand, PollCommand, PrewarmCommand, RecorderCommand, ResultArguments,
+    ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, WebhookCommand, WordsCommand,
 };
 pub(crate) use self::probe::ProbeArguments;
 pub(crate) use self::replay::ReplayArguments;
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     /// The addresses are in `[media]`; `--listen` is not used. In `up`, media run while `media.listen` has an
     /// address.
     Media(RoleArguments),
+    /// Run a courier, which takes letters of the lanes into the tables of the inbox. Needs [nats] and [postgres].
+    Courier(RoleArguments),
     /// Mint a token and print the token alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` made in the data directory.
@@ -125,6 +127,8 @@ pub(crate) enum Command {
     Trace(NounArguments<TraceCommand>),
     /// List receivers of webhooks and their deliveries; replay and enable.
     Webhook(NounArguments<WebhookCommand>),
+    /// List and close reports about letters; erase and export the inbox of a user.
+    Inbox(NounArguments<InboxCommand>),
     /// Announce crowds, so that gateways are there before the viewers.
     Prewarm(NounArguments<PrewarmCommand>),
     /// Read the audit log: who changed what.
@@ -225,6 +229,7 @@ impl Command {
             Command::Archiver(_) => Some(Roles::ARCHIVER),
             Command::Webhooks(_) => Some(Roles::WEBHOOKS),
             Command::Media(_) => Some(Roles::MEDIA),
+            Command::Courier(_) => Some(Roles::COURIER),
             _ => None,
         }
     }
@@ -246,7 +251,8 @@ impl Command {
             | Command::Archiver(role)
             | Command::Irc(role)
             | Command::Media(role)
-            | Command::Webhooks(role) => Some(&role.listen),
+            | Command::Webhooks(role)
+            | Command::Courier(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

@@ -76,6 +76,8 @@ fn main() -> ExitCode {
         Command::Irc(role) => start::irc(config, &role),
         Command::Webhooks(role) => start::role(config, Roles::WEBHOOKS, &role, None),
         Command::Media(role) => start::role(config, Roles::MEDIA, &role, None),
+        Command::Courier(role) => start::role(config, Roles::COURIER, &role, None),
+        Command::Inbox(noun) => admin::main(&config, &noun),
         Command::Webhook(noun) => admin::main(&config, &noun),
         Command::Token(arguments) => token::main(&config, &arguments),
         Command::Probe(arguments) if arguments.serve => start::probe(config, &arguments.role),

@@ -9,15 +9,23 @@ pub(crate) struct Roles {
     pub(crate) archiver: bool,
     pub(crate) webhooks: bool,
     pub(crate) media: bool,
+    pub(crate) courier: bool,
 }
 
 impl Roles {
-    /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too, and with an
-    /// address of media `media`.
+    /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too, with an
+    /// address of media `media`, and with letters `courier`.
     pub(crate) const ALL: Roles =
         Roles { gateway: true, uplink: true, entry: true, archiver: true, ..Roles::NONE };
-    const NONE: Roles =
-        Roles { gateway: false, uplink: false, entry: false, archiver: false, webhooks: false, media: false };
+    const NONE: Roles = Roles {
+        gateway: false,
+        uplink: false,
+        entry: false,
+        archiver: false,
+        webhooks: false,
+        media: false,
+        courier: false,
+    };
     /// Role of a process that `barrage gateway` starts.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
     /// Role of a process that `barrage uplink` starts.
@@ -31,13 +39,15 @@ impl Roles {
     pub(crate) const WEBHOOKS: Roles = Roles { webhooks: true, ..Roles::NONE };
     /// Role of a process that `barrage media` starts.
     pub(crate) const MEDIA: Roles = Roles { media: true, ..Roles::NONE };
+    /// Role of a process that `barrage courier` starts.
+    pub(crate) const COURIER: Roles = Roles { courier: true, ..Roles::NONE };
 
     /// Whether one process has all roles that a site needs, as `barrage up` does.
     pub(crate) fn is_whole(self) -> bool {
-        Roles { webhooks: false, media: false, ..self } == Roles::ALL
+        Roles { webhooks: false, media: false, courier: false, ..self } == Roles::ALL
     }
 
-    /// Whether the process has public listeners; archiver and webhooks alone have none, and media has
+    /// Whether the process has public listeners; archiver, webhooks and courier alone have none, and media has
     /// its own.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
@@ -62,6 +72,7 @@ impl Roles {
             ("archiver", self.archiver),
             ("webhooks", self.webhooks),
             ("media", self.media),
+            ("courier", self.courier),
         ];
         all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
@@ -74,6 +85,7 @@ impl Roles {
             Roles::UPLINK => "uplink",
             Roles::WEBHOOKS => "webhooks",
             Roles::MEDIA => "media",
+            Roles::COURIER => "courier",
             _ => "archiver",
         }
     }

@@ -23,6 +23,7 @@ pub(crate) fn up(config: Config, arguments: &UpArguments) -> anyhow::Result<()> 
         roles: Roles {
             webhooks: !config.webhooks.endpoints.is_empty(),
             media: config.media.is_on(),
+            courier: config.has_inbox(Roles::ALL),
             ..Roles::ALL
         },
         replay: replay(&arguments.replay, ready)?,

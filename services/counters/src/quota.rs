@@ -20,6 +20,8 @@ pub enum Subject {
     UserInRoom(UserId, RoomId),
     /// One text in one room, by a hash that all instances share.
     TextInRoom(u64, RoomId),
+    /// Something else, by a hash that all instances share.
+    Hashed(u64),
 }
 
 impl Subject {

@@ -24,6 +24,14 @@ barrage_part::part! {
         keep_secs: u64 = 3_600, between(0, 30 * 86_400);
         /// Interval between two removals of old events from a lane, in seconds.
         forget_interval_secs: u64 = 10, between(1, 86_400);
+        /// Days for which items of direct conversations are kept. What was not read by then counts as read.
+        direct_days: u64 = 365, between(1, 36_500);
+        /// Days for which items of groups are kept.
+        group_days: u64 = 90, between(1, 36_500);
+        /// Days for which reports are kept with their evidence.
+        report_days: u64 = 180, between(1, 36_500);
+        /// Interval between two looks for old items, in seconds. One look examines 200 conversations.
+        trim_interval_secs: u64 = 10, between(1, 86_400);
         /// Longest wait of a shutdown for events that the lanes still hold, in milliseconds. The next
         /// start takes the rest.
         drain_timeout_ms: u64 = 5_000, between(0, 3_600_000);

@@ -7,6 +7,7 @@ use barrage_store::InboxStore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit;
 use crate::config::CourierConfig;
 use crate::error::CourierError;
 use crate::lane::LaneLoop;
@@ -23,7 +24,7 @@ pub struct Report {
 /// What a courier works between: lanes, tables, and who is told.
 #[derive(Clone)]
 pub struct Parts {
-    /// Has the events.
+    /// Has the accepted events, in their order.
     pub lanes: Arc<dyn Lanes>,
     /// Has the tables of the inbox.
     pub store: Arc<dyn InboxStore>,
@@ -46,6 +47,9 @@ pub async fn run(
         let one = LaneLoop::new(lane, config.clone(), lanes, store, sink, metrics.clone());
         loops.spawn(one.run(shutdown.clone()));
     }
+    // The audit ends with the last loop: it is dropped with the set.
+    let mut audits = JoinSet::new();
+    audits.spawn(audit::run(Arc::clone(&store), metrics, shutdown));
     let mut report = Report::default();
     while let Some(ended) = loops.join_next().await {
         // One lane that cannot go on ends the role: a supervisor starts it again, or an operator looks.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::CourierConfig;
 use crate::error::CourierError;
 use crate::metrics::CourierMetrics;
+use crate::retention::Retention;
 use crate::sink::{Batch, MailSink};
 
 /// Rest after a batch that was not full, as a multiple of the time that it took: a transaction costs its sync,
@@ -29,6 +30,7 @@ pub(crate) struct LaneLoop {
     sink: Arc<dyn MailSink>,
     metrics: CourierMetrics,
     lag: prometheus::Gauge,
+    retention: Retention,
     /// Unix time of acceptance of the oldest event that waits, in milliseconds; `None` when none waits.
     oldest_ms: Option<u64>,
     /// Position of the lane in the inbox; `None` until the store was asked.
@@ -68,6 +70,7 @@ impl LaneLoop {
         metrics: CourierMetrics,
     ) -> Self {
         let backoff = config.backoff();
+        let retention = Retention::new(lane, lanes.lanes(), &config);
         LaneLoop {
             lane,
             config,
@@ -75,6 +78,7 @@ impl LaneLoop {
             store,
             sink,
             lag: metrics.lag_of(lane),
+            retention,
             oldest_ms: None,
             metrics,
             position: None,
@@ -111,11 +115,11 @@ impl LaneLoop {
             match self.step().await {
                 Ok(Progress::Full | Progress::Again) => continue,
                 Ok(Progress::All) => {
-                    self.forget_old().await;
+                    self.tidy().await;
                     tokio::time::sleep((began.elapsed() * REST_SHARE).min(REST_MAX)).await;
                     continue;
                 }
-                Ok(Progress::Done) => self.forget_old().await,
+                Ok(Progress::Done) => self.tidy().await,
                 Err(error) => return error,
             }
             match tokio::time::timeout(self.config.poll_interval(), tail.changed()).await {
@@ -159,6 +163,7 @@ impl LaneLoop {
             Ok(changes) => {
                 timer.observe_duration();
                 self.metrics.count(&changes.outcomes);
+                self.metrics.rows.inc_by(changes.rows() as u64);
                 self.sink.committed(Batch { lane: self.lane, up_to, changes });
                 self.told = Some(up_to);
             }
@@ -247,6 +252,18 @@ impl LaneLoop {
 
     async fn pause(&mut self) {
         tokio::time::sleep(self.backoff.next_wait(rand::random())).await;
+    }
+
+    /// Does what may wait: removes old events of the lane, and old items of the inbox.
+    async fn tidy(&mut self) {
+        self.forget_old().await;
+        let Some(position) = self.position else { return };
+        match self.retention.step(&*self.store, position, &self.metrics).await {
+            Ok(()) => {}
+            // Another courier has the lane: the next batch shows where it is.
+            Err(InboxError::Fenced { .. }) => self.position = None,
+            Err(error) => tracing::warn!(lane = self.lane, %error, "old items could not be removed"),
+        }
     }
 
     /// Removes old events that the inbox has, now and then. A failure only leaves them longer.

@@ -4,12 +4,14 @@
 //! position of a lane moves in the transaction that writes the rows: a crash loses no event and takes none
 //! twice, and two couriers of one lane are harmless.
 
+mod audit;
 mod config;
 mod courier;
 mod error;
 mod lane;
 mod mail;
 mod metrics;
+mod retention;
 mod sink;
 
 pub use config::CourierConfig;

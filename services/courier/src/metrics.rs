@@ -25,6 +25,10 @@ pub struct CourierMetrics {
     pub(crate) mail_lost: IntCounter,
     pub(crate) attaches_ignored: IntCounter,
     pub(crate) attached: IntGauge,
+    pub(crate) rows: IntCounter,
+    pub(crate) trimmed: IntCounter,
+    pub(crate) recounted: IntCounter,
+    pub(crate) unread_errors: IntCounter,
 }
 
 impl CourierMetrics {
@@ -96,6 +100,19 @@ impl CourierMetrics {
             store_failures: counter(
                 "barrage_courier_store_failures_total",
                 "Calls of the inbox's database that failed and were retried.",
+            )?,
+            rows: counter(
+                "barrage_courier_rows_total",
+                "Rows that the events of the lanes wrote into the tables of the inbox, without the lanes' positions.",
+            )?,
+            trimmed: counter(
+                "barrage_inbox_items_removed_total",
+                "Items that were removed because they were older than the configuration keeps them.",
+            )?,
+            recounted: counter("barrage_inbox_recounts_total", "Users whose unread numbers were recounted.")?,
+            unread_errors: counter(
+                "barrage_inbox_unread_error_total",
+                "Unread numbers that differed from a recount of the items: 0, or somebody must act.",
             )?,
             lane_failures: counter(
                 "barrage_courier_lane_failures_total",

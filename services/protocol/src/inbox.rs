@@ -17,7 +17,8 @@ pub use group::{
     MemberView, MembersPage,
 };
 pub use letter::{
-    LETTERS_MAX, LetterAnswer, LetterKind, LetterOutcome, LetterPackage, LetterPackageAnswer, LetterRequest,
-    MENTIONS_MAX, PlaceRequest, READS_MAX, ReadPlace, ReadsRequest,
+    LETTERS_MAX, LetterAnswer, LetterKind, LetterOutcome, LetterPackage, LetterPackageAnswer,
+    LetterReportAnswer, LetterReportRequest, LetterRequest, MENTIONS_MAX, PlaceRequest, READS_MAX, ReadPlace,
+    ReadsRequest,
 };
 pub use member::{Folder, Notify, Preferences, Receipts, Role, View, WritePolicy};

@@ -20,6 +20,7 @@ pub(crate) fn redis_key(key: &QuotaKey, rule: &Rule) -> String {
             format!("barrage:{{quota:{purpose}:member:{room}:{user}}}:{kind}")
         }
         Subject::TextInRoom(text, room) => format!("barrage:{{quota:{purpose}:text:{room}:{text:x}}}:{kind}"),
+        Subject::Hashed(hash) => format!("barrage:{{quota:{purpose}:hash:{hash:x}}}:{kind}"),
     }
 }
 
@@ -40,6 +41,7 @@ mod tests {
         assert_eq!(of(Subject::User(user.clone())), "barrage:{quota:post:user:a:b@c}:rate");
         assert_eq!(of(Subject::TextInRoom(255, room.clone())), "barrage:{quota:post:text:r1:ff}:rate");
         assert_eq!(of(Subject::UserInRoom(user, room)), "barrage:{quota:post:member:r1:a:b@c}:rate");
+        assert_eq!(of(Subject::Hashed(255)), "barrage:{quota:post:hash:ff}:rate");
         let address = Subject::address("2001:db8::7".parse().unwrap());
         assert_eq!(of(address), "barrage:{quota:post:address:2001:db8::}:rate");
     }

@@ -9,6 +9,9 @@ mod parse;
 mod postgres;
 mod reads;
 mod records;
+mod recount;
+mod reports;
+mod retention;
 mod sqlite;
 mod store;
 
@@ -16,5 +19,8 @@ pub use error::InboxError;
 pub use postgres::PostgresInbox;
 pub use reads::{End, GroupMember, InboxReads, Terms, WANTED_MAX, Wanted};
 pub use records::{Away, AwayRange, ItemRange, Membership, StoredItem};
+pub use recount::Recount;
+pub use reports::{NewReport, ReportRecord};
+pub use retention::{Oldest, TRIM_MAX};
 pub use sqlite::SqliteInbox;
 pub use store::{AWAY_ROWS_MAX, BATCH_MAX, InboxStore};

@@ -29,7 +29,8 @@ pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use inbox::{
     AWAY_ROWS_MAX, Away, AwayRange, BATCH_MAX, End, GroupMember, InboxError, InboxReads, InboxStore,
-    ItemRange, Membership, PostgresInbox, SqliteInbox, StoredItem, Terms, WANTED_MAX, Wanted,
+    ItemRange, Membership, NewReport, Oldest, PostgresInbox, Recount, ReportRecord, SqliteInbox, StoredItem,
+    TRIM_MAX, Terms, WANTED_MAX, Wanted,
 };
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;

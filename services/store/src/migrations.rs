@@ -39,6 +39,7 @@ pub(crate) fn postgres_inbox() -> Migrator {
     migrator(&[
         ("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql")),
         ("secret", include_str!("../migrations/inbox_postgres/0002_secret.sql")),
+        ("reports", include_str!("../migrations/inbox_postgres/0003_reports.sql")),
     ])
 }
 

@@ -171,6 +171,32 @@ impl Server {
         Answer::read(self.http.get(format!("http://{}{path}", self.public)).send().await.unwrap()).await
     }
 
+    /// Sends a request with a JSON body to the public listener; `Null` for no body.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        self.try_call(method, path, token, body).await.expect("an answer from the server")
+    }
+
+    /// Sends a request as [`Server::call`] does; `None` when no server answers there.
+    pub async fn try_call(&self, method: &str, path: &str, token: &str, body: &Value) -> Option<Answer> {
+        let request = self.http.request(method.parse().unwrap(), format!("http://{}{path}", self.public));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        Some(Answer::read(request.bearer_auth(token).body(body).send().await.ok()?).await)
+    }
+
+    /// Sends a request as [`Server::call`] does, to the public address of a member of the fleet.
+    pub async fn call_at(
+        &self,
+        public: SocketAddr,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Answer {
+        let request = self.http.request(method.parse().unwrap(), format!("http://{public}{path}"));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        Answer::read(request.bearer_auth(token).body(body).send().await.unwrap()).await
+    }
+
     /// Calls the admin API below `/v1/admin` with a token. Panics when no answer comes.
     pub async fn admin(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
         self.admin_of(self.admin, method, path, token, body).await

@@ -4,7 +4,7 @@
 //! Folders, from the bottom up: `text` (cleaning), `record` (ledger, traces, audit log), `room`
 //! (access, settings, signals), `history` (pages of histories), `action` (actions of moderators), `poll` (polls and votes), `review` (the review queue), `words` (words
 //! of rooms), `attribute` (attributes of rooms), `account` (accounts of people), `post`
-//! (the pipeline), `admin` (the admin API), `http` (public routes).
+//! (the pipeline), `inbox` (letters and groups), `admin` (the admin API), `http` (public routes).
 
 mod account;
 mod action;
@@ -15,9 +15,11 @@ mod config;
 mod event_senders;
 mod export_slots;
 mod gift_config;
+mod guest_id;
 mod history;
 mod history_config;
 mod http;
+mod inbox;
 mod limits_config;
 mod metrics;
 mod poll;
@@ -40,6 +42,7 @@ pub use history_config::HistoryConfig;
 #[doc(hidden)]
 pub use http::count_tunnel_requests;
 pub use http::{admin_router, direct_route, guest_router, operations, router};
+pub use inbox::{InboxConfig, InboxParts};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use polls_config::PollsConfig;

@@ -26,6 +26,7 @@ use crate::attribute::{AttributeControl, AttributeParts};
 use crate::config::UplinkConfig;
 use crate::export_slots::ExportSlots;
 use crate::history::{HistoryCache, HistoryParts};
+use crate::inbox::{InboxControl, InboxParts, InboxShared};
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
@@ -62,6 +63,8 @@ pub struct Parts {
     pub pages: Option<Arc<dyn Pages>>,
     /// Names that only their accounts may use; `None` where accounts are off.
     pub names: Option<Arc<AccountNames>>,
+    /// Takes letters and groups; `None` where they are off.
+    pub inbox: Option<InboxParts>,
 }
 
 /// One uplink of a process, shared by its request handlers and its tasks.
@@ -79,6 +82,8 @@ pub struct Uplink {
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
     pub(crate) history: HistoryCache,
+    /// Letters and groups; `None` where they are off.
+    pub(crate) inbox: Option<InboxControl>,
     pub(crate) tracer: Tracer,
     /// One slot for each export that may be written at the same time.
     pub(crate) exports: ExportSlots,
@@ -97,7 +102,8 @@ impl Uplink {
     /// # Errors
     /// When a limit or the list of gifts in `config` cannot be used.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
-        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages, names } = parts;
+        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages, names, inbox } =
+            parts;
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let check_log = Arc::<CheckLog>::default();
@@ -128,6 +134,16 @@ impl Uplink {
             audit: Arc::clone(&audit),
             moderator: Arc::clone(&moderator),
         }));
+        let inbox = inbox.map(|parts| {
+            let shared = InboxShared {
+                quota: Arc::clone(&quota),
+                moderator: Arc::clone(&moderator),
+                audit: Arc::clone(&audit),
+                names: names.clone(),
+            };
+            InboxControl::new(parts, shared)
+        });
+        let inbox = inbox.transpose()?;
         let parts = PipelineParts {
             polls: Arc::clone(&polls),
             bus: Arc::clone(&bus),
@@ -162,6 +178,7 @@ impl Uplink {
         };
         Ok(Arc::new(Uplink {
             history: HistoryCache::new(history, &config),
+            inbox,
             exports: ExportSlots::new(config.exports_max),
             actions,
             polls,
@@ -201,6 +218,7 @@ impl Uplink {
             self.attributes.run(shutdown.clone()),
             self.control.run_signals(shutdown.clone()),
             self.move_rooms(shutdown.clone()),
+            self.run_inbox(shutdown.clone()),
             self.every_second(shutdown),
         );
     }
@@ -210,6 +228,13 @@ impl Uplink {
         tokio::select! {
             () = self.bus.move_rooms() => {}
             () = shutdown.cancelled() => {}
+        }
+    }
+
+    /// Follows the lanes of letters and writes merged reads, where letters are on.
+    async fn run_inbox(&self, shutdown: CancellationToken) {
+        if let Some(inbox) = &self.inbox {
+            inbox.run(shutdown).await;
         }
     }
 

@@ -105,5 +105,27 @@ pub(super) fn alerts() -> Vec<Alert> {
                 "{{ $value | humanize }} process in {{ $labels.namespace }} reports {{ $labels.endpoint }} as disabled.",
             ],
         ),
+        alert(
+            "BarrageCourierBehind",
+            Severity::Warning,
+            "bus",
+            "5m",
+            "max by (cluster, namespace) (barrage_courier_lag_seconds) > 60",
+            [
+                "Accepted letters are not readable.",
+                "The oldest letter in {{ $labels.namespace }} has waited for {{ $value | humanizeDuration }}.",
+            ],
+        ),
+        alert(
+            "BarrageUnreadWrong",
+            Severity::Warning,
+            "bus",
+            "0m",
+            "sum by (cluster, namespace) (increase(barrage_inbox_unread_error_total[1h])) > 0",
+            [
+                "Unread numbers differ from the letters.",
+                "{{ $value | humanize }} numbers in {{ $labels.namespace }} differed from a recount in the last hour.",
+            ],
+        ),
     ]
 }

@@ -15,6 +15,9 @@ use crate::data_dir;
 /// directory cannot serve: it holds positions of another bus, which an archiver refuses.
 pub(super) const STORE_FILE: &str = "fleet.sqlite";
 
+/// File of the inbox that the uplinks and the courier of the fleet share.
+const INBOX_FILE: &str = "fleet-inbox.sqlite";
+
 /// Settings that all members share.
 #[derive(Debug)]
 pub(crate) struct FleetContext {
@@ -31,6 +34,8 @@ pub(crate) struct FleetContext {
     names_probed_entry: bool,
     /// Whether the configuration names receivers of webhooks.
     has_webhooks: bool,
+    /// Whether letters are on.
+    has_inbox: bool,
     /// Whether the public listeners use TLS.
     is_encrypted: bool,
 }
@@ -54,6 +59,9 @@ impl FleetContext {
         }
         if config.postgres.is_none() && config.store.file.is_none() {
             set("STORE__FILE", data_dir.join(STORE_FILE).to_string_lossy().into_owned());
+        }
+        if config.postgres.is_none() && config.inbox.file.is_none() {
+            set("INBOX__FILE", data_dir.join(INBOX_FILE).to_string_lossy().into_owned());
         }
         if let Some(role) = config.uplink.gift_role_min {
             set("UPLINK__GIFT_ROLE_MIN", serde_json::to_value(role)?.as_str().unwrap_or_default().to_owned());
@@ -82,6 +90,7 @@ impl FleetContext {
             shares_key: config.token.keys.is_empty(),
             names_probed_entry: config.probe.entry_url.is_some(),
             has_webhooks: !config.webhooks.endpoints.is_empty(),
+            has_inbox: config.inbox.enabled == Some(true),
             is_encrypted: config.http.tls_cert_file.is_some(),
         })
     }
@@ -122,6 +131,11 @@ impl FleetContext {
     /// Returns the sender of webhooks; `None` without a receiver in the configuration.
     pub(crate) fn webhooks(&self) -> anyhow::Result<Option<Member>> {
         if self.has_webhooks { self.member("webhooks", "webhooks".into()).map(Some) } else { Ok(None) }
+    }
+
+    /// Returns the courier; `None` where letters are off.
+    pub(crate) fn courier(&self) -> anyhow::Result<Option<Member>> {
+        if self.has_inbox { self.member("courier", "courier".into()).map(Some) } else { Ok(None) }
     }
 
     /// Returns the probe, which examines the fleet behind entry.

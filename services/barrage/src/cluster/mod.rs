@@ -100,6 +100,8 @@ struct Members {
     archiver: Running,
     /// Present with receivers of webhooks in the configuration.
     webhooks: Option<Running>,
+    /// Present where letters are on.
+    courier: Option<Running>,
     /// Absent when the probe could not be started, which hurts no viewer.
     probe: Option<Running>,
 }
@@ -110,23 +112,18 @@ impl Members {
         let gateways = (1..=arguments.gateways.unwrap_or(GATEWAYS)).map(|n| context.gateway(n)).collect();
         let uplinks = 1..=arguments.uplinks.unwrap_or(UPLINKS);
         let uplinks = uplinks.map(|n| context.uplink(n, &arguments.replay)).collect();
-        let webhooks = async {
-            match context.webhooks()? {
-                Some(member) => keeper.start(Ok(member)).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let (entry, gateways, uplinks, archiver, webhooks) = tokio::try_join!(
+        let (entry, gateways, uplinks, archiver, webhooks, courier) = tokio::try_join!(
             keeper.start(context.entry()),
             start_all(keeper, gateways),
             start_all(keeper, uplinks),
             keeper.start(context.archiver()),
-            webhooks,
+            start_some(keeper, context.webhooks()),
+            start_some(keeper, context.courier()),
         )?;
-        Ok(Members { entry, gateways, uplinks, archiver, webhooks, probe: None })
+        Ok(Members { entry, gateways, uplinks, archiver, webhooks, courier, probe: None })
     }
 
-    /// Returns all members: entry, gateways, uplinks, the archiver, webhooks, and the probe last.
+    /// Returns all members: entry, gateways, uplinks, the archiver, webhooks, the courier, and the probe last.
     fn all(&self) -> impl Iterator<Item = &Running> {
         let first = std::iter::once(&self.entry);
         first
@@ -134,7 +131,19 @@ impl Members {
             .chain(&self.uplinks)
             .chain(std::iter::once(&self.archiver))
             .chain(&self.webhooks)
+            .chain(&self.courier)
             .chain(&self.probe)
+    }
+}
+
+/// Starts a member that not every fleet has.
+async fn start_some(
+    keeper: &Keeper,
+    member: anyhow::Result<Option<Member>>,
+) -> anyhow::Result<Option<Running>> {
+    match member? {
+        Some(member) => keeper.start(Ok(member)).await.map(Some),
+        None => Ok(None),
     }
 }
 

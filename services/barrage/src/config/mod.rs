@@ -3,6 +3,7 @@
 
 mod address;
 mod defaults;
+mod inbox;
 mod layers;
 mod origin;
 mod parts;
@@ -83,6 +84,8 @@ part! {
         history_redis: Option<barrage_quota::RedisPagesConfig> = None;
         /// Gateways, which hold connections of viewers.
         gateway: barrage_gateway::GatewayConfig = Default::default();
+        /// Letters, groups and the inbox.
+        inbox: inbox::InboxConfig = Default::default();
         /// Uplinks, which accept posts.
         uplink: barrage_uplink::UplinkConfig = Default::default();
         /// Accounts of people, for a site that has no backend of its own.

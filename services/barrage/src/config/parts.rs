@@ -115,6 +115,14 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
                     history and audit log stay empty (on one machine, store.file can name one file for all)";
         found.push(Problem::new("[postgres]", text));
     }
+    if config.has_inbox(roles) && config.postgres.is_none() && config.inbox.file.is_none() {
+        let text = "uplinks and couriers need one inbox: without it, each has a SQLite file of its own, and no letter \
+                    arrives (on one machine, inbox.file can name one file for all)";
+        found.push(Problem::new("[postgres]", text));
+    }
+    if roles == Roles::COURIER && config.inbox.enabled == Some(false) {
+        found.push(Problem::value("inbox.enabled", false, "true, or absent, at a courier"));
+    }
 }
 
 fn keys(config: &Config, roles: Roles, found: &mut Vec<Problem>) {

@@ -24,6 +24,7 @@ fn instances(roles: Roles, config: &Config) -> Vec<(&'static str, &str)> {
         (roles.archiver, "archiver", "archiver"),
         (roles.webhooks, "webhooks", "webhooks"),
         (roles.media, "media", "media"),
+        (roles.courier, "courier", "courier"),
     ];
     all.into_iter().filter(|(runs, ..)| *runs).map(|(_, role, id)| (role, id)).collect()
 }

@@ -1,10 +1,10 @@
 //! Handles that every part of a process uses: configuration, keys, bus, store and metrics.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use barrage_bus::{Bus, BusMetrics, EmbeddedBus, NatsBus};
+use barrage_bus::{Bus, BusMetrics, EmbeddedBus, Mail, NatsBus};
 use barrage_exposition::Exemplars;
 use barrage_guarded::BreakerMetrics;
 use barrage_http::AllowedOrigins;
@@ -16,6 +16,7 @@ use barrage_token::Keyring;
 use barrage_trace::{Exporter, Tracer};
 use prometheus::Registry;
 
+use super::inbox::{self, Inbox};
 use super::process_metrics::ProcessMetrics;
 use super::{build_info, conntrack};
 use crate::config::Config;
@@ -36,6 +37,10 @@ pub(super) struct ProcessContext {
     pub(super) bus: Arc<dyn Bus>,
     /// Present when a role needs the store.
     pub(super) store: Option<Arc<dyn Store>>,
+    /// Lanes and tables of letters; present when a role needs them.
+    pub(super) inbox: Option<Inbox>,
+    /// The way of live mail; present where letters are on, at gateways and couriers.
+    pub(super) mail: Option<Arc<dyn Mail>>,
     pub(super) ledger: Ledger,
     pub(super) breakers: BreakerMetrics,
     pub(super) origins: AllowedOrigins,
@@ -61,7 +66,16 @@ impl ProcessContext {
         let store = store.map(|store| measured(store, &registry)).transpose()?;
         build_info::register(roles, &config, &registry)?;
         let (tracer, exporter) = super::traces::build(&config, roles, &registry)?;
-        let bus = open_bus(&config, store.as_ref(), &registry).await?;
+        let bus_metrics = BusMetrics::new(&registry)?;
+        let bus = open_bus(&config, store.as_ref(), bus_metrics.clone()).await?;
+        let inbox = match config.has_inbox(roles) {
+            true => Some(Inbox::open(&config, &bus_metrics).await?),
+            false => None,
+        };
+        let mail = match config.has_mail(roles) {
+            true => Some(inbox::open_mail(&config, &bus_metrics).await?),
+            false => None,
+        };
         let unseen = Registry::new();
         let redis = RedisMetrics::new(if config.redis.is_some() { &registry } else { &unseen })?;
         Ok(ProcessContext {
@@ -77,6 +91,8 @@ impl ProcessContext {
             keyring,
             bus,
             store,
+            inbox,
+            mail,
             tracer,
             exporter,
         })
@@ -88,17 +104,19 @@ impl ProcessContext {
         if self.config.nats.is_none() {
             folders.push(self.config.data_dir.clone());
         }
-        if self.store.is_some() && self.config.postgres.is_none() {
-            folders.extend(store_file(&self.config).parent().map(
-                |folder| match folder.as_os_str().is_empty() {
-                    true => ".".into(),
-                    false => folder.to_owned(),
-                },
-            ));
+        if self.config.postgres.is_none() {
+            let store = self.store.as_ref().map(|_| store_file(&self.config));
+            let inbox = self.inbox.as_ref().map(|_| inbox::file(&self.config));
+            folders.extend(store.iter().chain(&inbox).filter_map(|file| file.parent()).map(folder));
         }
         folders.dedup();
         folders
     }
+}
+
+/// Returns a folder by a name that is not empty.
+fn folder(folder: &Path) -> PathBuf {
+    if folder.as_os_str().is_empty() { ".".into() } else { folder.to_owned() }
 }
 
 /// Connects to NATS where the configuration names servers, else opens the message log of this
@@ -106,9 +124,8 @@ impl ProcessContext {
 async fn open_bus(
     config: &Config,
     store: Option<&Arc<dyn Store>>,
-    registry: &Registry,
+    metrics: BusMetrics,
 ) -> anyhow::Result<Arc<dyn Bus>> {
-    let metrics = BusMetrics::new(registry)?;
     if let Some(nats) = &config.nats {
         return Ok(NatsBus::connect(nats.clone(), config.bus.clone(), metrics).await.context("nats")?);
     }

@@ -7,6 +7,7 @@ mod build_info;
 mod conntrack;
 mod context;
 mod fleet_ledger;
+mod inbox;
 pub(crate) mod irc;
 mod listeners;
 mod media;
@@ -107,6 +108,9 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     let stop_requested = supervise::requested(stops_with_stdin);
     announcement.publish()?;
     let result = tasks.run(stop_requested).await;
+    if let Some(inbox) = context.inbox {
+        inbox.store.close().await;
+    }
     if let Some(store) = context.store {
         store.close().await;
     }

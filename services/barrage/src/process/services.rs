@@ -1,4 +1,4 @@
-//! Starts the parts of each role: gateway, uplink, entry, archiver, webhooks and media.
+//! Starts the parts of each role: gateway, uplink, entry, archiver, webhooks, media and courier.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +71,9 @@ impl Services {
         }
         if let Some(store) = context.store.as_ref().filter(|_| roles.webhooks) {
             start_webhooks(context, store, tasks)?;
+        }
+        if let Some(inbox) = context.inbox.as_ref().filter(|_| roles.courier) {
+            inbox.start_courier(context, tasks)?;
         }
         let quota = match roles.needs_quota() {
             true => Some(start_quota(context, tasks)?),
@@ -273,6 +276,10 @@ fn gateway(context: &ProcessContext) -> anyhow::Result<Gateway> {
     let (tracer, shutdown) = (context.tracer.clone(), context.stop.front.clone());
     let gateway = Gateway::start(bus, access, config, metrics, tracer, shutdown)?
         .with_retention(Duration::from_secs(context.config.bus.retention_secs));
+    let gateway = match &context.mail {
+        Some(mail) => gateway.with_mail(Arc::clone(mail)),
+        None => gateway,
+    };
     Ok(match &context.config.redis {
         Some(redis) => {
             gateway.with_online(Arc::new(RedisOnline::new(redis, context.redis.clone()).context("redis")?))
@@ -308,6 +315,7 @@ fn uplink(
         ledger: context.ledger.clone(),
         anonymous: config.token.anonymous,
         tracer: context.tracer.clone(),
+        inbox: context.inbox.as_ref().map(|inbox| inbox.parts(config)),
         pages: match &config.history_redis {
             Some(redis) => {
                 Some(Arc::new(RedisPages::new(redis, &context.breakers).context("history_redis")?))

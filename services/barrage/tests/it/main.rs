@@ -34,6 +34,7 @@ mod fleet;
 mod flow;
 mod irc;
 mod keys;
+mod letters;
 mod limits;
 mod media;
 mod moderation;

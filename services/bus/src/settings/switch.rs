@@ -26,6 +26,8 @@ pub struct Switches {
     pub read_only: bool,
     /// Uplinks refuse requests for history, which read the store.
     pub history_off: bool,
+    /// Uplinks refuse letters, groups and all other changes of inboxes. Reading goes on.
+    pub no_letters: bool,
     /// Clients stop the search for longer heartbeat intervals and ping at the gateway's own.
     pub fixed_heartbeat: bool,
     /// Forces the breaker before Redis; open, each instance spends its own share of the limits.
@@ -38,13 +40,14 @@ pub struct Switches {
 }
 
 /// Name, values and meaning of each switch, as operators see them.
-const TABLE: [(&str, &str, &str); 9] = [
+const TABLE: [(&str, &str, &str); 10] = [
     ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
     ("no-entries", ON_OFF, "joins are not counted"),
     ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are dropped"),
     ("hold-chat", ON_OFF, "chat of viewers is answered `held`: its sender alone sees it"),
     ("read-only", ON_OFF, "only admins post; everything else is refused, gifts included"),
     ("history-off", ON_OFF, "history is not read"),
+    ("no-letters", ON_OFF, "letters, groups and other changes of inboxes are refused; reading goes on"),
     ("fixed-heartbeat", ON_OFF, "clients ping at `gateway.ping_interval_ms` and try no longer interval"),
     ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
     ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry};
+use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry, UserNumber};
 use barrage_protocol::{Sequence, UserId};
-use barrage_store::{Away, AwayRange, InboxError, InboxStore, ItemRange, StoredItem};
+use barrage_store::{Away, AwayRange, InboxError, InboxStore, ItemRange, Oldest, Recount, StoredItem};
 
 /// A store whose calls fail while it is away, or whose answers are lost now and then.
 #[derive(Debug)]
@@ -71,6 +71,28 @@ impl InboxStore for Faulty {
 
     async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError> {
         self.inner.present(group).await
+    }
+
+    async fn recount(&self, from: UserNumber) -> Result<Option<Recount>, InboxError> {
+        self.inner.recount(from).await
+    }
+
+    async fn oldest(&self, after: ConversationNumber, limit: usize) -> Result<Vec<Oldest>, InboxError> {
+        self.inner.oldest(after, limit).await
+    }
+
+    async fn trim(
+        &self,
+        lane: u16,
+        at: Sequence,
+        conversation: ConversationNumber,
+        before_ms: u64,
+    ) -> Result<u64, InboxError> {
+        self.inner.trim(lane, at, conversation, before_ms).await
+    }
+
+    async fn forget_reports(&self, before_ms: u64) -> Result<u64, InboxError> {
+        self.inner.forget_reports(before_ms).await
     }
 
     async fn close(&self) {

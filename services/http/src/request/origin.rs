@@ -94,7 +94,8 @@ impl AllowedOrigins {
     /// travel in a header that a page sets itself, never in a cookie, so a page of another site
     /// cannot use a viewer's token.
     pub fn layer(&self) -> CorsLayer {
-        self.layer_with(&[Method::GET, Method::POST], &["last-event-id", "traceparent"], &[])
+        let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        self.layer_with(&methods, &["last-event-id", "traceparent"], &[])
     }
 
     /// Returns the layer with these methods, and with further fields of requests and answers.

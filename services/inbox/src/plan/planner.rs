@@ -278,8 +278,13 @@ impl Planner {
         let head = self.conversation(conversation).head;
         let loaded = head.position.0 - u64::try_from(places.len()).unwrap_or(0);
         if position.0 < loaded {
-            let known = self.rows.reads.get(&(conversation, user, position));
-            return known.copied().ok_or(Refusal::NoItem);
+            let known = self.rows.reads.get(&(conversation, user, position)).copied();
+            let mut mark = known.ok_or(Refusal::NoItem)?;
+            // Items that were removed for their age are in the member's counter alone. The count of own items only
+            // grows with the position.
+            let own_read = self.member(conversation, user).map_or(0, |member| member.counters.own_read);
+            mark.own = mark.own.max(own_read);
+            return Ok(mark);
         }
         let mut mark = ReadMark {
             at: Mark { position, count: head.count },

@@ -50,7 +50,7 @@ pub enum ConversationKind {
 pub struct ConversationView {
     /// Id of the conversation.
     pub conversation: String,
-    /// Direct or group.
+    /// Kind that the id shows, too.
     pub kind: ConversationKind,
     /// The other user of a direct conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ pub struct UndeliveredView {
 /// Answer of `GET /v1/conversations/{conversation}/messages`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ItemsPage {
-    /// Items, oldest first.
+    /// Items of the page, the oldest first.
     pub items: Vec<ItemView>,
     /// Whether the user may read more items in the requested direction.
     pub more: bool,
@@ -191,7 +191,7 @@ pub struct ReadAnswer {
 /// Answer of `GET /v1/inbox/preferences`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PreferencesAnswer {
-    /// Rules in force.
+    /// Rules that are in force now.
     pub preferences: Preferences,
     /// Users whom the user blocks, at most 1,000.
     pub blocked: Vec<UserId>,

@@ -78,7 +78,7 @@ pub struct GroupView {
     pub conversation: String,
     /// Title and rules of the group.
     pub settings: GroupSettings,
-    /// Number of members.
+    /// Number of present members, at most 10,000.
     pub members: u32,
     /// Role of the user who asks; absent for one who is not, and never was, in the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]

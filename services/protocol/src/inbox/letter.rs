@@ -31,7 +31,7 @@ pub enum LetterKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum LetterRequest {
-    /// A text.
+    /// A text, which is cleaned and moderated.
     Text {
         /// Id that the sender chose, unique for the sender in the conversation for ever.
         id: MessageId,
@@ -46,7 +46,7 @@ pub enum LetterRequest {
         #[schemars(length(max = 20))]
         mentions: Vec<UserId>,
     },
-    /// A sticker.
+    /// A sticker that the platform's pages draw.
     Sticker {
         /// Id that the sender chose, unique for the sender in the conversation for ever.
         id: MessageId,
@@ -116,6 +116,31 @@ pub struct LetterAnswer {
 pub struct LetterPackageAnswer {
     /// Answers in the order of the letters.
     pub answers: Vec<LetterAnswer>,
+}
+
+/// Body of `POST /v1/reports`: a user of a conversation that the reporter may read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LetterReportRequest {
+    /// User who is reported.
+    pub user: UserId,
+    /// Conversation in which it happened.
+    pub conversation: String,
+    /// Position of the last item that is evidence; the newest one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
+    pub position: Option<u64>,
+    /// What happened, 1 to 500 characters after cleaning.
+    pub reason: String,
+}
+
+/// Answer to a report, which is durable by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LetterReportAnswer {
+    /// Id of the report.
+    pub report: u64,
+    /// The reporter has an open report about the user in the conversation; this one changed nothing.
+    pub duplicate: bool,
 }
 
 /// Body of the routes that name one item: recall, hide, clear.

@@ -11,6 +11,9 @@ use super::codes::{Code, refusal_of, settings_of, uint};
 use super::error::InboxError;
 use super::reads::GroupMember;
 use super::records::{Membership, StoredItem};
+use super::recount::Counted;
+use super::reports::{NewReport, ReportRecord};
+use super::retention::Oldest;
 
 /// Columns of `inbox_users`, for [`user`].
 pub(super) const USER: &str = "n, id, version, unread, policy, receipts";
@@ -28,6 +31,9 @@ pub(super) const MEMBER_COLUMNS: usize = 17;
 /// Columns of `inbox_messages` as `i`, for [`item`].
 pub(super) const ITEM: &str = "i.conversation, i.position, i.count, i.own, i.sender, i.id, i.at_ms, i.sequence, \
     i.kind, i.body, i.target, i.state";
+/// Columns of `inbox_reports`, for [`report`].
+pub(super) const REPORT: &str = "id, at_ms, reporter, target, conversation, reason, evidence, closed_at_ms, closed_by, \
+    note";
 /// Number of columns in [`ITEM`].
 pub(super) const ITEM_COLUMNS: usize = 12;
 
@@ -133,6 +139,48 @@ pub(super) fn group_member(row: &impl Row) -> Result<GroupMember, InboxError> {
         user: user_id(row, 0)?,
         number: UserNumber(row.int(1)?),
         role: Code::of_code(row.small(2)?)?,
+    })
+}
+
+/// Parses unread numbers: whether they are stored, by the law, by the items.
+pub(super) fn counted(row: &impl Row) -> Result<Counted, InboxError> {
+    Ok(Counted { is_stored: row.int(0)? == 1, law: row.int(1)?, items: row.int(2)? })
+}
+
+pub(super) fn report(row: &impl Row) -> Result<ReportRecord, InboxError> {
+    let closed_at_ms = row.optional_int(7)?.map(uint).transpose()?;
+    let closed = closed_at_ms.map(|at_ms| {
+        let text = |place| row.optional_text(place).map(Option::unwrap_or_default);
+        Ok::<_, InboxError>((text(8)?, at_ms, text(9)?))
+    });
+    Ok(ReportRecord {
+        id: row.count(0)?,
+        report: NewReport {
+            at_ms: row.count(1)?,
+            reporter: user_id(row, 2)?,
+            target: user_id(row, 3)?,
+            conversation: conversation_id(row, 4)?,
+            reason: row.text(5)?,
+            evidence: row.text(6)?,
+        },
+        closed: closed.transpose()?,
+    })
+}
+
+/// Returns the query of conversations with the times of their oldest items, from one on.
+pub(super) fn oldest_query(after: &str, limit: &str) -> String {
+    format!(
+        "SELECT c.n, c.id, (SELECT i.at_ms FROM inbox_messages AS i WHERE i.conversation = c.n
+            ORDER BY i.position LIMIT 1)
+         FROM inbox_conversations AS c WHERE c.n > {after} ORDER BY c.n LIMIT {limit}"
+    )
+}
+
+pub(super) fn oldest(row: &impl Row) -> Result<Oldest, InboxError> {
+    Ok(Oldest {
+        number: ConversationNumber(row.int(0)?),
+        id: conversation_id(row, 1)?,
+        at_ms: row.optional_int(2)?.map(uint).transpose()?,
     })
 }
 

@@ -1,9 +1,13 @@
 //! The inbox in PostgreSQL: a whole batch in each statement, by arrays.
 
 mod ask;
+mod audit;
 mod engine;
+mod erase;
 mod load;
 mod read;
+mod reports;
+mod trim;
 mod write;
 
 pub use engine::PostgresInbox;

@@ -8,6 +8,7 @@ use barrage_protocol::{Sequence, UserId};
 
 use super::error::InboxError;
 use super::records::{Membership, StoredItem};
+use super::reports::{NewReport, ReportRecord};
 use super::store::InboxStore;
 
 /// Maximum conversations whose items one call reads.
@@ -47,6 +48,25 @@ pub trait InboxReads: InboxStore {
 
     /// Returns how far the inbox has taken each lane that it knows, by lane.
     async fn marks(&self) -> Result<Vec<(u16, Sequence)>, InboxError>;
+
+    /// Keeps a report, unless the reporter has an open one about the user in the conversation. Returns the id and
+    /// whether it is new.
+    async fn report(&self, report: &NewReport) -> Result<(u64, bool), InboxError>;
+
+    /// Returns reports, the newest first: those with a smaller id than `before`, open or closed ones alone.
+    async fn reports(
+        &self,
+        is_open: Option<bool>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ReportRecord>, InboxError>;
+
+    /// Closes an open report. Returns whether it was open.
+    async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError>;
+
+    /// Removes the bodies of at most `limit` items that a user sent, which keep their positions and counts. Returns
+    /// the number of items.
+    async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError>;
 
     /// Returns items of conversations that the reader has not hidden, at most `limit` of each, oldest first.
     /// At most [`WANTED_MAX`] conversations; further ones are left out.

@@ -2,9 +2,13 @@
 //! each other's commits.
 
 mod ask;
+mod audit;
 mod engine;
+mod erase;
 mod load;
 mod read;
+mod reports;
+mod trim;
 mod worker;
 mod write;
 

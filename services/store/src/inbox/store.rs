@@ -1,11 +1,13 @@
 //! The trait that both engines of the inbox implement.
 
 use async_trait::async_trait;
-use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry};
+use barrage_inbox::{Changes, ConversationId, ConversationNumber, Entry, UserNumber};
 use barrage_protocol::{Sequence, UserId};
 
 use super::error::InboxError;
 use super::records::{Away, AwayRange, ItemRange, StoredItem};
+use super::recount::Recount;
+use super::retention::Oldest;
 
 /// Maximum number of events in one batch.
 pub const BATCH_MAX: usize = 1_000;
@@ -44,6 +46,26 @@ pub trait InboxStore: Send + Sync + std::fmt::Debug {
 
     /// Returns the users who are in a group now, at most [`barrage_inbox::MEMBERS_MAX`], in no order.
     async fn present(&self, group: ConversationNumber) -> Result<Vec<UserId>, InboxError>;
+
+    /// Recounts the unread numbers of the first user whose number is not below `from`. `None` behind the last user.
+    async fn recount(&self, from: UserNumber) -> Result<Option<Recount>, InboxError>;
+
+    /// Returns conversations in the order of their numbers, behind one, with the times of their oldest items.
+    async fn oldest(&self, after: ConversationNumber, limit: usize) -> Result<Vec<Oldest>, InboxError>;
+
+    /// Removes the oldest items of a conversation that were accepted before a Unix time in milliseconds, at most
+    /// [`crate::TRIM_MAX`], and moves the read places of those who have not read them. Returns the number of items.
+    /// Fails as [`InboxError::Fenced`] when the conversation's lane is not at `at`.
+    async fn trim(
+        &self,
+        lane: u16,
+        at: Sequence,
+        conversation: ConversationNumber,
+        before_ms: u64,
+    ) -> Result<u64, InboxError>;
+
+    /// Removes reports from before a Unix time in milliseconds. Returns their number.
+    async fn forget_reports(&self, before_ms: u64) -> Result<u64, InboxError>;
 
     /// Finishes calls in flight and closes. Later calls fail.
     async fn close(&self);

@@ -25,6 +25,17 @@ pub(crate) async fn open(config: &PostgresConfig, migrator: &Migrator) -> Result
     let options = PgConnectOptions::from_str(config.url.expose())?.application_name("barrage");
     let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
     migrate(options.clone(), acquire_timeout, migrator).await?;
+    connect(config, options).await
+}
+
+/// Connects to a database and changes nothing.
+pub(crate) async fn look(config: &PostgresConfig) -> Result<PgPool, OpenError> {
+    let options = PgConnectOptions::from_str(config.url.expose())?.application_name("barrage");
+    connect(config, options).await
+}
+
+async fn connect(config: &PostgresConfig, options: PgConnectOptions) -> Result<PgPool, OpenError> {
+    let acquire_timeout = Duration::from_millis(config.acquire_timeout_ms);
     // The server gives up together with the caller: locks of a vanished process are released,
     // and an abandoned statement costs nothing more.
     let options = options.options([

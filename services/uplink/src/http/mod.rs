@@ -9,6 +9,7 @@ mod export;
 mod guest;
 mod history;
 mod history_access;
+mod inbox;
 mod offered;
 mod operations;
 mod polls;

@@ -14,7 +14,7 @@ use barrage_protocol::review::{
 };
 use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
-use super::{attributes, dplayer, export, guest, history, offered};
+use super::{attributes, dplayer, export, guest, history, inbox, offered};
 use crate::{account, admin};
 
 const BINARY: &str = "application/octet-stream";
@@ -76,6 +76,8 @@ const REVIEW_CODES: &[Code] =
 pub fn operations() -> Vec<Operation> {
     let mut all = public();
     all.extend(polls());
+    all.extend(inbox::operations());
+    all.extend(inbox::admin_operations());
     all.extend(account::operations());
     all.extend(admin::operations());
     let offered = Operation::admin(

@@ -16,6 +16,7 @@ use super::dplayer;
 use super::emotes;
 use super::export;
 use super::history::{self, HistoryState};
+use super::inbox;
 use super::offered;
 use super::polls;
 use super::posts;
@@ -54,7 +55,8 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .with_state(Arc::clone(uplink))
         .merge(
             Router::new().route("/v1/rooms/{room}/history", get(history::handle)).with_state(history.clone()),
-        );
+        )
+        .merge(inbox::router(uplink));
     // DPlayer uses no tunnel. Inside of one, its answer would take memory twice, and no limit of an address.
     let dplayer = Router::new()
         .route("/v1/rooms/{room}/dplayer/v3/", get(dplayer::read).post(dplayer::send))
@@ -96,5 +98,6 @@ pub fn admin_router(uplink: &Arc<Uplink>) -> AdminRoutes {
         .route("/v1/admin/rooms/{room}/words/test", post(words::test))
         .route("/v1/admin/rooms/{room}/export", get(export::of_room))
         .with_state(Arc::clone(uplink));
-    admin::routes(uplink.admin_context()).merge(offered).merge(AdminRoutes::new(reviewing))
+    let letters = AdminRoutes::new(inbox::admin_router(uplink));
+    admin::routes(uplink.admin_context()).merge(letters).merge(offered).merge(AdminRoutes::new(reviewing))
 }

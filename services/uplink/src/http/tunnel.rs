@@ -23,6 +23,16 @@ use crate::config::UplinkConfig;
 
 /// Maximum requests in one body; a body with more is refused whole.
 const REQUESTS_MAX: usize = 16;
+/// Beginnings of the paths that a request inside may have.
+const PATHS: [&str; 7] = [
+    "/v1/rooms/",
+    "/v1/users/",
+    "/v1/conversations/",
+    "/v1/inbox",
+    "/v1/groups",
+    "/v1/blocks/",
+    "/v1/reports",
+];
 /// Maximum answer of a request inside that is not a `GET`, in bytes: a package of 64 posts. That
 /// much is reserved for each post, so that every accepted post is answered.
 const POST_ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -163,8 +173,8 @@ async fn call(
     let bad = |error: &dyn std::fmt::Display| {
         ApiError::new(Code::BadRequest, format!("a request in the tunnel: {error}"))
     };
-    if !inner.path.starts_with("/v1/rooms/") {
-        return Err(bad(&"its path must begin with /v1/rooms/"));
+    if !PATHS.iter().any(|beginning| inner.path.starts_with(beginning)) {
+        return Err(bad(&format_args!("its path must begin with one of {}", PATHS.join(" "))));
     }
     // The router's own reading of the path: a fragment, for one, is no part of it.
     let uri = inner.path.parse::<Uri>().map_err(|error| bad(&error))?;

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::vote_queue::VoteQueue;
 use super::{form, words};
+use crate::guest_id::is_guest;
 use crate::limits_config::LimitsError;
 use crate::metrics::UplinkMetrics;
 use crate::polls_config::PollsConfig;
@@ -34,8 +35,6 @@ const RETRY_MS: u64 = 1_000;
 const GUEST_WINDOW: Duration = Duration::from_secs(600);
 /// Longest wait of a chat for its vote; the chat is published without it then.
 const WORD_WAIT: Duration = Duration::from_secs(2);
-/// Beginning of the user ids that `POST /v1/guest` gives.
-const GUEST: &str = "guest-";
 
 /// The parts that polls need.
 pub(crate) struct PollParts {
@@ -303,10 +302,6 @@ fn may_run_polls(settings: &Settings, room: &RoomId, by: PollAuthor<'_>) -> Resu
         return Err(Refusal::new(Code::Forbidden, message));
     }
     Ok(())
-}
-
-fn is_guest(user: &UserId) -> bool {
-    user.as_str().starts_with(GUEST)
 }
 
 fn poll_id(text: &str) -> Result<MessageId, Refusal> {

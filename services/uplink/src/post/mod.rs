@@ -18,5 +18,6 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use moderate::{refusal as text_refusal, shown_name};
 pub(crate) use pipeline::{PipelineParts, PostPipeline};
 pub(crate) use samples::OfferedRate;

@@ -142,18 +142,10 @@ impl Moderation {
     /// # Errors
     /// A refusal of the post when a list refuses or holds the name.
     pub(super) fn sender_name(&self, by: &Identity) -> Result<CleanText, Refusal> {
-        let name = sender_name(&by.name, by);
         if by.role.is_exempt() {
-            return Ok(name);
+            return Ok(sender_name(&by.name, by));
         }
-        match self.moderator.check_name(name.as_str()) {
-            Named::Plain => Ok(name),
-            Named::Masked(masked) => Ok(sender_name(&masked, by)),
-            Named::Refused(hit) => {
-                let message = format!("your name is not shown here ({}); take another name", hit.rule);
-                Err(Refusal::new(Code::BadText, message))
-            }
-        }
+        shown_name(&self.moderator, by)
     }
 
     /// Mutes a sender whose texts were refused again and again. A failure is logged: the post has
@@ -168,6 +160,22 @@ impl Moderation {
     }
 }
 
+/// Returns a sender's name as others see it, checked by the word lists.
+///
+/// # Errors
+/// A refusal when a list refuses or holds the name.
+pub(crate) fn shown_name(moderator: &Moderator, by: &Identity) -> Result<CleanText, Refusal> {
+    let name = sender_name(&by.name, by);
+    match moderator.check_name(name.as_str()) {
+        Named::Plain => Ok(name),
+        Named::Masked(masked) => Ok(sender_name(&masked, by)),
+        Named::Refused(hit) => {
+            let message = format!("your name is not shown here ({}); take another name", hit.rule);
+            Err(Refusal::new(Code::BadText, message))
+        }
+    }
+}
+
 /// Returns the attributes of a token as a JSON object, as the hook gets them.
 fn attributes_text(attributes: &UserAttrs) -> String {
     serde_json::to_string(attributes).unwrap_or_default()
@@ -175,7 +183,7 @@ fn attributes_text(attributes: &UserAttrs) -> String {
 
 /// The refusal does not name the list or rule, because that would help the sender to evade it. The
 /// audit log has the name.
-fn refusal(hit: &RuleHit) -> Refusal {
+pub(crate) fn refusal(hit: &RuleHit) -> Refusal {
     if hit.rule.starts_with("repeat") {
         let message = "the same text again and again; say something else";
         let refusal = Refusal::new(Code::RateLimited, message).retry_after_ms(REPEAT_RETRY_MS);

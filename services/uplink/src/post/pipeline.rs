@@ -163,6 +163,27 @@ impl PostPipeline {
         admitted.inspect_err(|refusal| self.records.refused_early(room, &by.user, refusal))
     }
 
+    /// Counts letters against the limits of address, user and platform, before their body is read.
+    ///
+    /// # Errors
+    /// The refusal of the first limit that is exceeded.
+    pub(crate) async fn admit_letters(&self, address: IpAddr, by: &Identity) -> Result<(), Refusal> {
+        self.limits.take(Some(address), by, 1).await
+    }
+
+    /// Counts letters of a package beyond the first one.
+    ///
+    /// # Errors
+    /// The refusal of the first limit that is exceeded.
+    pub(crate) async fn admit_further_letters(
+        &self,
+        address: IpAddr,
+        by: &Identity,
+        further: u32,
+    ) -> Result<(), Refusal> {
+        if further == 0 { Ok(()) } else { self.limits.take(Some(address), by, further).await }
+    }
+
     /// Takes one admitted post through all checks to the bus.
     ///
     /// # Errors

@@ -110,6 +110,7 @@ impl Site {
         };
         let accounts = account_router(account_parts, accounts).unwrap();
         let parts = Parts {
+            inbox: None,
             bus: Arc::clone(&bus),
             store: Arc::clone(&store),
             keyring: Arc::clone(&keyring),

@@ -7,9 +7,9 @@ use time::format_description::well_known::Rfc3339;
 use super::call::Call;
 use crate::cli::admin::{
     AuditCommand, EmoteCommand, EventClassArgument, ExportFormatArgument, FallbackWord, FleetCommand,
-    GatewayCommand, MessageCommand, OnOff, PartitionsCommand, PollCommand, PrewarmCommand, RecorderCommand,
-    ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom, WebhookCommand,
-    WordsCommand,
+    GatewayCommand, InboxCommand, MessageCommand, OnOff, PartitionsCommand, PollCommand, PrewarmCommand,
+    RecorderCommand, ReviewCommand, RoomCommand, SwitchCommand, TraceCommand, UserCommand, UserInRoom,
+    WebhookCommand, WordsCommand,
 };
 
 /// Returns the call that shows the settings of one room.
@@ -281,6 +281,25 @@ impl Verb for WebhookCommand {
                 Call::new("webhook_replay").path("endpoint", endpoint).body(present(fields))
             }
             WebhookCommand::Enable { endpoint } => Call::new("webhook_enable").path("endpoint", endpoint),
+        }
+    }
+}
+
+impl Verb for InboxCommand {
+    fn call(&self) -> Call {
+        match self {
+            InboxCommand::Reports { all, before, limit } => Call::new("inbox_reports")
+                .query("open", (!all).then_some(true))
+                .query("before", before.as_ref())
+                .query("limit", limit.as_ref()),
+            InboxCommand::CloseReport { report, note } => {
+                let fields = [("note", note.as_ref().map(|note| json!(note)))];
+                Call::new("inbox_close_report").path("report", report).body(present(fields))
+            }
+            InboxCommand::Erase { user } => Call::new("inbox_erase").path("user", user),
+            InboxCommand::Export { user } => {
+                Call { is_file: true, ..Call::new("inbox_export").path("user", user) }
+            }
         }
     }
 }

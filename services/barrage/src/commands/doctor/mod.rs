@@ -6,6 +6,7 @@ mod clock;
 mod files;
 mod finding;
 mod fleet;
+mod inbox;
 mod kernel;
 mod machine;
 mod ports;
@@ -32,6 +33,7 @@ pub(crate) fn main(config: &Config, problems: &[Problem]) -> anyhow::Result<()> 
         findings.extend(ports::findings(config).await);
         findings.extend(fleet::findings(config).await);
         findings.extend(servers::findings(config).await);
+        findings.extend(inbox::findings(config).await);
         findings
     });
     print(&findings)

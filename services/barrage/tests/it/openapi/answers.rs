@@ -70,6 +70,44 @@ fn public() -> Vec<Case> {
     ]
 }
 
+/// Requests about letters and groups, of a user who writes to itself, to others and to nobody.
+fn letters() -> Vec<Case> {
+    let letter = json!({ "type": "text", "id": "m1", "text": "hello", "reply_to": 1 });
+    let sticker = json!({ "type": "sticker", "id": "m2", "sticker": "cat" });
+    let package = json!({ "letters": [letter, sticker] });
+    let direct = "/v1/conversations/d.00000000000000000000000000000000";
+    vec![
+        ("letter_send", "/v1/users/u/messages", letter.clone()),
+        ("letter_send", "/v1/users/u/messages", letter.clone()),
+        ("letter_send", "/v1/users/a/messages", letter.clone()),
+        ("letter_package", "/v1/users/w/packages", package.clone()),
+        ("conversation_send", "/v1/conversations/g.none/messages", letter),
+        ("conversation_package", "/v1/conversations/g.none/packages", package),
+        ("inbox_sync", "/v1/inbox?at_least=1&wait_secs=1", Value::Null),
+        ("inbox_sync", "/v1/inbox?cursor=forged", Value::Null),
+        ("conversation_items", "/v1/conversations/g.none/messages?limit=5", Value::Null),
+        ("conversation_read", "/v1/conversations/g.none/read", Value::Null),
+        ("inbox_read", "/v1/inbox/reads", json!({ "reads": [{ "conversation": "g.none", "position": 1 }] })),
+        ("item_recall", "/v1/conversations/g.none/recall", json!({ "position": 1 })),
+        ("item_hide", "/v1/conversations/g.none/hide", json!({ "position": 1 })),
+        ("conversation_clear", "/v1/conversations/g.none/clear", json!({ "position": 1 })),
+        ("conversation_see", direct, json!({ "pinned": true })),
+        ("preferences_set", "/v1/inbox/preferences", json!({ "policy": "known", "receipts": "hidden" })),
+        ("preferences_show", "/v1/inbox/preferences", Value::Null),
+        ("block_begin", "/v1/blocks/u", Value::Null),
+        ("block_end", "/v1/blocks/u", Value::Null),
+        ("report_letter", "/v1/reports", json!({ "user": "u", "conversation": "g.none", "reason": "spam" })),
+        ("group_create", "/v1/groups", json!({ "title": "Fans", "room": "demo", "slow_mode_secs": 5 })),
+        ("group_show", "/v1/groups/g.none", Value::Null),
+        ("group_change", "/v1/groups/g.none", json!({ "title": "Others" })),
+        ("group_delete", "/v1/groups/g.none", Value::Null),
+        ("group_join", "/v1/groups/g.none/join", Value::Null),
+        ("group_leave", "/v1/groups/g.none/leave", Value::Null),
+        ("group_members", "/v1/groups/g.none/members", Value::Null),
+        ("group_appoint", "/v1/groups/g.none/members/u", json!({ "role": "moderator" })),
+    ]
+}
+
 /// Requests of those who run a room, on the public listener.
 fn acting() -> Vec<Case> {
     let role = json!({ "id": "r1", "role": "moderator", "reason": "helps" });
@@ -208,6 +246,10 @@ fn admin() -> Vec<Case> {
         ("message_why", "/v1/admin/why/none", Value::Null),
         ("room_top", "/v1/admin/top-rooms", Value::Null),
         ("message_fan_out", "/v1/admin/rooms/demo/fan-outs/1", Value::Null),
+        ("inbox_reports", "/v1/admin/reports?limit=5", Value::Null),
+        ("inbox_close_report", "/v1/admin/reports/1/close", json!({ "note": "nothing" })),
+        ("inbox_erase", "/v1/admin/users/u/inbox/erase", Value::Null),
+        ("inbox_export", "/v1/admin/users/u/inbox/export", Value::Null),
         ("webhook_list", "/v1/admin/webhooks", Value::Null),
         ("webhook_deliveries", "/v1/admin/webhooks/none/deliveries?limit=5", Value::Null),
         ("webhook_replay", "/v1/admin/webhooks/none/replay", json!({ "event": "demo/1" })),
@@ -289,6 +331,9 @@ async fn exchanges(server: &Server, media_at: SocketAddr, document: &Value) -> V
     .await;
     for case in media() {
         exchanges.push(send(&format!("http://{media_at}"), document, &viewer, case).await);
+    }
+    for case in letters() {
+        exchanges.push(send(&format!("http://{}", server.public), document, &token, case).await);
     }
     for case in acting() {
         exchanges.push(send(&format!("http://{}", server.public), document, &token, case).await);

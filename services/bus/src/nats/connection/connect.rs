@@ -48,6 +48,19 @@ pub enum NatsError {
         /// First position that none of the existing streams has given.
         next: u64,
     },
+    /// A lane ends before what the inbox has taken: it was replaced or restored, and would give positions again.
+    #[error(
+        "{lane} on NATS ends at record {newest}, and the inbox has taken up to {taken}; delete the stream, so that a \
+         new one begins behind it"
+    )]
+    LaneEnds {
+        /// Name of the stream of the lane.
+        lane: String,
+        /// Newest record of the stream.
+        newest: u64,
+        /// Record up to which the inbox has taken the lane.
+        taken: u64,
+    },
     /// The server refused to declare or show a stream or bucket.
     #[error("{what} on NATS: {reason}")]
     Setup {
@@ -62,7 +75,10 @@ impl NatsError {
     /// Returns whether another attempt may succeed: the server may be starting or may have no leader yet.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            NatsError::Config(_) | NatsError::TooOld { .. } | NatsError::Partitions { .. } => false,
+            NatsError::Config(_)
+            | NatsError::TooOld { .. }
+            | NatsError::Partitions { .. }
+            | NatsError::LaneEnds { .. } => false,
             NatsError::Connect(error) => !matches!(
                 error.kind(),
                 ConnectErrorKind::ServerParse

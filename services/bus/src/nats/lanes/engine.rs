@@ -50,7 +50,28 @@ impl NatsLanes {
     /// Connects, and declares a stream for each lane if configured. `taken` has the position of each lane up to
     /// which the inbox has taken it; their number is the number of lanes, which must stay. A lane refuses
     /// appends when it holds `entries_max` records.
+    ///
+    /// Waits for servers that are still starting, or have no leader yet, up to `start_deadline_ms`.
     pub async fn connect(
+        config: NatsConfig,
+        limits: &BusConfig,
+        metrics: &BusMetrics,
+        taken: &[Sequence],
+        entries_max: u64,
+    ) -> Result<Arc<Self>, NatsError> {
+        let (started, mut pauses) = (barrage_clock::now(), Pauses::new());
+        loop {
+            match NatsLanes::try_connect(config.clone(), limits, metrics, taken, entries_max).await {
+                Err(error) if error.may_pass() && started.elapsed() < config.start_deadline() => {
+                    tracing::warn!(%error, "the lanes on NATS are not ready; trying again");
+                    pauses.pause().await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_connect(
         config: NatsConfig,
         limits: &BusConfig,
         metrics: &BusMetrics,

@@ -49,12 +49,9 @@ pub(super) async fn open(
     let state = stream.info().await.map_err(|error| failed(error.to_string()))?.state.clone();
     // A new stream that begins behind a position counts as one that ends there.
     let newest = state.last_sequence.max(state.first_sequence.saturating_sub(1));
-    if newest < record::record_of(taken) {
-        return Err(failed(format!(
-            "it ends at record {newest}, and the inbox has taken up to {}; delete the stream, so that a new one \
-             begins behind it",
-            record::record_of(taken)
-        )));
+    let taken = record::record_of(taken);
+    if newest < taken {
+        return Err(NatsError::LaneEnds { lane: names.stream.clone(), newest, taken });
     }
     Ok(newest)
 }

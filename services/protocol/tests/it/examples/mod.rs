@@ -2,6 +2,7 @@
 //! nothing, every variant has one, and the table of codes is the code's.
 
 mod frames;
+mod letters;
 mod page;
 mod requests;
 mod reviews;

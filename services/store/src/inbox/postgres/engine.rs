@@ -9,11 +9,14 @@ use barrage_inbox::{
 use barrage_protocol::{Sequence, UserId};
 use sqlx::PgPool;
 
-use super::{ask, load, read, write};
+use super::{ask, audit, erase, load, read, reports, trim, write};
 use crate::config::PostgresConfig;
 use crate::inbox::error::InboxError;
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
+use crate::inbox::recount::Recount;
+use crate::inbox::reports::{NewReport, ReportRecord};
+use crate::inbox::retention::Oldest;
 use crate::inbox::store::{InboxStore, check};
 use crate::migrations;
 use crate::postgres::pool;
@@ -35,6 +38,15 @@ impl PostgresInbox {
         migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
         let pool = pool::open(config, &migrator).await.map_err(InboxError::Open)?;
         Ok(PostgresInbox { pool, call_timeout: Duration::from_millis(config.call_timeout_ms) })
+    }
+
+    /// Connects and changes nothing. `None` when the database has no inbox.
+    pub async fn look(config: &PostgresConfig) -> Result<Option<Self>, InboxError> {
+        let pool = pool::look(config).await.map_err(InboxError::Open)?;
+        let store = PostgresInbox { pool, call_timeout: Duration::from_millis(config.call_timeout_ms) };
+        let table = sqlx::query_scalar::<_, bool>("SELECT TO_REGCLASS('inbox_secret') IS NOT NULL");
+        let has_tables = store.bounded(async { Ok(table.fetch_one(&store.pool).await?) }).await?;
+        Ok(has_tables.then_some(store))
     }
 
     /// Bounds the time of a call with its wait for a connection.
@@ -100,6 +112,28 @@ impl InboxStore for PostgresInbox {
         self.bounded(read::present(&self.pool, group)).await
     }
 
+    async fn recount(&self, from: UserNumber) -> Result<Option<Recount>, InboxError> {
+        self.bounded(audit::recount(&self.pool, from)).await
+    }
+
+    async fn oldest(&self, after: ConversationNumber, limit: usize) -> Result<Vec<Oldest>, InboxError> {
+        self.bounded(trim::oldest(&self.pool, after, limit)).await
+    }
+
+    async fn trim(
+        &self,
+        lane: u16,
+        at: Sequence,
+        conversation: ConversationNumber,
+        before_ms: u64,
+    ) -> Result<u64, InboxError> {
+        self.bounded(Box::pin(trim::trim(&self.pool, lane, at, conversation, before_ms))).await
+    }
+
+    async fn forget_reports(&self, before_ms: u64) -> Result<u64, InboxError> {
+        self.bounded(trim::forget_reports(&self.pool, before_ms)).await
+    }
+
     async fn close(&self) {
         self.pool.close().await;
     }
@@ -142,6 +176,27 @@ impl InboxReads for PostgresInbox {
         limit: usize,
     ) -> Result<Vec<GroupMember>, InboxError> {
         self.bounded(ask::members(&self.pool, group, after, limit)).await
+    }
+
+    async fn report(&self, report: &NewReport) -> Result<(u64, bool), InboxError> {
+        self.bounded(reports::add(&self.pool, report)).await
+    }
+
+    async fn reports(
+        &self,
+        is_open: Option<bool>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ReportRecord>, InboxError> {
+        self.bounded(reports::list(&self.pool, is_open, before, limit)).await
+    }
+
+    async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError> {
+        self.bounded(reports::close(&self.pool, id, by, at_ms, note)).await
+    }
+
+    async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError> {
+        self.bounded(erase::erase(&self.pool, user, limit)).await
     }
 
     async fn shown(

@@ -1,4 +1,4 @@
-//! Reads for uplinks.
+//! Reads that uplinks make for requests.
 
 use barrage_inbox::{Conversation, ConversationId, User, UserNumber};
 use barrage_protocol::UserId;

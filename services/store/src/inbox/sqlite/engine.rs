@@ -10,19 +10,23 @@ use barrage_inbox::{
     Changes, Conversation, ConversationId, ConversationNumber, Entry, Needs, User, UserNumber, plan,
 };
 use barrage_protocol::{Sequence, UserId};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::worker::Worker;
-use super::{ask, load, read, write};
+use super::{ask, audit, erase, load, read, reports, trim, write};
 use crate::inbox::error::InboxError;
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
+use crate::inbox::recount::Recount;
+use crate::inbox::reports::{NewReport, ReportRecord};
+use crate::inbox::retention::Oldest;
 use crate::inbox::store::{InboxStore, check};
 
 /// Files of `migrations/inbox_sqlite` in their order. `user_version` of the file counts those that it has.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/inbox_sqlite/0001_initial.sql"),
     include_str!("../../../migrations/inbox_sqlite/0002_secret.sql"),
+    include_str!("../../../migrations/inbox_sqlite/0003_reports.sql"),
 ];
 /// Statements that a connection keeps prepared: all that the calls have.
 const STATEMENTS_MAX: usize = 64;
@@ -54,6 +58,35 @@ impl SqliteInbox {
         };
         let opened = tokio::task::spawn_blocking(open).await;
         opened.map_err(|error| InboxError::Open(error.into()))?.map_err(InboxError::Open)
+    }
+}
+
+impl SqliteInbox {
+    /// Opens the file for reading, and changes nothing. `None` when it is absent. A file of another version is an
+    /// error.
+    pub async fn look(path: &Path) -> Result<Option<Self>, InboxError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let path = path.to_owned();
+        let open = move || -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+            let look = || -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
+                let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                connection.busy_timeout(BUSY_TIMEOUT)?;
+                let version: u16 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+                if usize::from(version) != MIGRATIONS.len() {
+                    return Err(format!("the file has version {version}, not {}", MIGRATIONS.len()).into());
+                }
+                Ok(connection)
+            };
+            let (writer, reader) = (look()?, look()?);
+            Ok(SqliteInbox {
+                writer: Worker::start("inbox-writer", writer)?,
+                reader: Worker::start("inbox-reader", reader)?,
+            })
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        opened.map_err(|error| InboxError::Open(error.into()))?.map(Some).map_err(InboxError::Open)
     }
 }
 
@@ -146,6 +179,28 @@ impl InboxStore for SqliteInbox {
         self.reader.call(move |connection| read::present(connection, group)).await
     }
 
+    async fn recount(&self, from: UserNumber) -> Result<Option<Recount>, InboxError> {
+        self.reader.call(move |connection| audit::recount(connection, from)).await
+    }
+
+    async fn oldest(&self, after: ConversationNumber, limit: usize) -> Result<Vec<Oldest>, InboxError> {
+        self.reader.call(move |connection| trim::oldest(connection, after, limit)).await
+    }
+
+    async fn trim(
+        &self,
+        lane: u16,
+        at: Sequence,
+        conversation: ConversationNumber,
+        before_ms: u64,
+    ) -> Result<u64, InboxError> {
+        self.writer.call(move |connection| trim::trim(connection, lane, at, conversation, before_ms)).await
+    }
+
+    async fn forget_reports(&self, before_ms: u64) -> Result<u64, InboxError> {
+        self.writer.call(move |connection| trim::forget_reports(connection, before_ms)).await
+    }
+
     async fn close(&self) {
         // The threads take calls in their order: an empty one ends after all before it. A closed thread
         // has none.
@@ -196,6 +251,30 @@ impl InboxReads for SqliteInbox {
     ) -> Result<Vec<GroupMember>, InboxError> {
         let (group, after) = (group.clone(), after.cloned());
         self.reader.call(move |connection| ask::members(connection, &group, after.as_ref(), limit)).await
+    }
+
+    async fn report(&self, report: &NewReport) -> Result<(u64, bool), InboxError> {
+        let report = report.clone();
+        self.writer.call(move |connection| reports::add(connection, &report)).await
+    }
+
+    async fn reports(
+        &self,
+        is_open: Option<bool>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ReportRecord>, InboxError> {
+        self.reader.call(move |connection| reports::list(connection, is_open, before, limit)).await
+    }
+
+    async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError> {
+        let (by, note) = (by.to_owned(), note.to_owned());
+        self.writer.call(move |connection| reports::close(connection, id, &by, at_ms, &note)).await
+    }
+
+    async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError> {
+        let user = user.clone();
+        self.writer.call(move |connection| erase::erase(connection, &user, limit)).await
     }
 
     async fn shown(

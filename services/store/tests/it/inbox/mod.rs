@@ -28,6 +28,7 @@ on_both_engines!(
     couriers_of_two_lanes_share_users_without_a_deadlock,
     a_letter_writes_six_rows_and_a_post_four,
     a_batch_out_of_order_is_refused,
+    old_items_are_removed_and_unread_stays_right,
     items_are_read_in_both_directions,
     present_members_of_each_group_are_found,
     several_processes_can_open_new_tables_at_once,

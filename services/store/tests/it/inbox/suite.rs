@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use barrage_inbox::model::{Recount, Tables, Workload};
 use barrage_inbox::{
-    Changes, ConversationId, Entry, Event, GroupSettings, Letter, LetterKind, Outcome, Position, Standing,
-    Version,
+    Changes, ConversationId, ConversationNumber, Entry, Event, GroupSettings, Letter, LetterKind, Outcome,
+    Place, Position, Standing, UserNumber, Version,
 };
 use barrage_protocol::{MessageId, Sequence, UserId};
 use barrage_store::{AwayRange, InboxError, InboxStore, ItemRange};
@@ -128,7 +128,18 @@ pub(crate) async fn prove(engine: Engine, events: usize) {
     }
 }
 
+/// Recounts all users from the items.
+async fn assert_recounted(store: &dyn InboxStore) {
+    let (mut from, mut users) = (UserNumber(0), 0);
+    while let Some(found) = store.recount(from).await.unwrap() {
+        assert_eq!(found.errors, 0, "{found:?}");
+        (from, users) = (UserNumber(found.number.0 + 1), users + 1);
+    }
+    assert!(users > 0, "no user was recounted");
+}
+
 async fn assert_law(store: &dyn InboxStore, recount: &Recount) {
+    assert_recounted(store).await;
     let mut unread = std::collections::BTreeMap::new();
     for (user, total) in recount.totals() {
         let away = store.away(&user, AwayRange::after(Version(0)), usize::MAX).await.unwrap().unwrap();
@@ -311,6 +322,53 @@ pub(crate) async fn a_letter_writes_six_rows_and_a_post_four(engine: Engine) {
         assert!(matches!(lane.take(post).await, Outcome::Sent(..)));
         assert_eq!(engine.rows_written().await, 4);
     }
+}
+
+pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine) {
+    let mut lane = Lane { engine: &engine, at: 0 };
+    for _ in 0..4 {
+        lane.letter("host", "fan").await;
+        lane.letter("fan", "host").await;
+    }
+    lane.take(Event::Create { user: user("host"), group: group(), settings: GroupSettings::default() }).await;
+    for name in ["fan", "cat"] {
+        let joined = Event::Join { user: user(name), group: group(), standing: Standing::Stranger };
+        lane.take(joined).await;
+    }
+    for name in ["fan", "host", "fan", "host", "host"] {
+        let letter = text(lane.at);
+        lane.take(Event::Post { sender: user(name), group: group(), letter, mentions: vec![user("cat")] })
+            .await;
+    }
+    let store = &*engine.store;
+    let oldest = store.oldest(ConversationNumber(0), 10).await.unwrap();
+    assert_eq!(oldest.iter().map(|one| one.at_ms).collect::<Vec<_>>(), [Some(1_001), Some(1_012)]);
+    let [direct, grouped] = [oldest[0].number, oldest[1].number];
+    let position = Sequence(lane.at);
+    let error = store.trim(3, Sequence(lane.at - 1), direct, 1_006).await.unwrap_err();
+    assert!(matches!(error, InboxError::Fenced { lane: 3, .. }), "{error:?}");
+    assert_eq!(store.trim(3, position, direct, 1_006).await.unwrap(), 5);
+    // The oldest three of the group, both of the fan among them.
+    assert_eq!(store.trim(3, position, grouped, 1_015).await.unwrap(), 3);
+    assert_eq!(store.trim(3, position, grouped, 1_015).await.unwrap(), 0);
+    let left = store.items(&group(), ItemRange::After(Position(0)), 10).await.unwrap();
+    assert_eq!(left.iter().map(|stored| stored.item.position.0).collect::<Vec<_>>(), [4, 5]);
+    let unread = async |name: &str| {
+        let away = store.away(&user(name), AwayRange::after(Version(0)), 10).await.unwrap().unwrap();
+        (away.user.unread, away.group_unread, away.mentions.len())
+    };
+    // Eight letters of which five are gone: two of the host's are left, and one of the fan's.
+    assert_eq!((unread("host").await, unread("fan").await), ((2, 0, 0), (1, 2, 0)));
+    assert_eq!(unread("cat").await, (0, 2, 2));
+    assert_recounted(store).await;
+    // Own items that are gone stay own: a later place counts them, too.
+    for name in ["fan", "host"] {
+        let read = Place { user: user(name), conversation: group(), position: Position(4) };
+        lane.take(Event::Read(read)).await;
+    }
+    lane.letter("host", "fan").await;
+    assert_recounted(store).await;
+    assert_eq!(unread("fan").await, (2, 1, 0));
 }
 
 pub(crate) async fn a_batch_out_of_order_is_refused(engine: Engine) {

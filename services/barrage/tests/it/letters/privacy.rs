@@ -1,0 +1,97 @@
+//! Reports with evidence, erase and export of a user.
+
+use std::time::Duration;
+
+use barrage_testkit::{Server, wait};
+use serde_json::{Value, json};
+
+use super::person::{Person, only, texts};
+use crate::support::start;
+
+/// Returns the lines of an export.
+async fn export(server: &Server, admin: &str, user: &str) -> Vec<Value> {
+    let url = format!("http://{}/v1/admin/users/{user}/inbox/export", server.admin);
+    let answer = reqwest::Client::new().get(url).bearer_auth(admin).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let text = answer.text().await.unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn report_keeps_what_the_reporter_saw() {
+    let server = start().await;
+    let (ann, bob) = (Person::new(&server, "ann").await, Person::new(&server, "bob").await);
+    let admin = server.token("op", "*", "admin").await;
+    let sent = ann.write("bob", "m1", "an insult").await;
+    bob.inbox_after(&sent).await;
+    let conversation = sent["conversation"].as_str().unwrap();
+    let report = json!({ "user": "ann", "conversation": conversation, "reason": "rude" });
+    let made = bob.done("POST", "/v1/reports", report.clone()).await;
+    assert_eq!(made["duplicate"], false);
+    let path = format!("/v1/conversations/{conversation}/recall");
+    let recalled = ann.done("POST", &path, json!({ "position": 1 })).await;
+    bob.inbox_after(&recalled).await;
+    assert_eq!(
+        bob.done("POST", "/v1/reports", report.clone()).await,
+        json!({ "report": made["report"], "duplicate": true })
+    );
+    let cat = Person::new(&server, "cat").await;
+    assert_eq!(cat.refused("POST", "/v1/reports", report).await, "not_member");
+    let list = server.admin("GET", "/reports?open=true", &admin, &Value::Null).await.body;
+    let found = &list["reports"][0];
+    assert_eq!((&found["user"], &found["reporter"]), (&json!("ann"), &json!("bob")), "{list}");
+    assert_eq!(found["evidence"][0]["body"]["text"], "an insult");
+    let close = format!("/reports/{}/close", made["report"]);
+    let note = json!({ "note": "muted for a day" });
+    assert_eq!(server.admin("POST", &close, &admin, &note).await.status, 200);
+    assert_eq!(server.admin("POST", &close, &admin, &note).await.code(), "not_found");
+    let list = server.admin("GET", "/reports?open=true", &admin, &Value::Null).await.body;
+    assert_eq!(list["reports"], json!([]));
+    let list = server.admin("GET", "/reports?open=false", &admin, &Value::Null).await.body;
+    assert_eq!(
+        (&list["reports"][0]["closed_by"], &list["reports"][0]["note"]),
+        (&json!("op"), &note["note"])
+    );
+}
+
+#[tokio::test]
+async fn erase_takes_the_texts_and_the_groups_and_moves_no_unread() {
+    let server = start().await;
+    let (ann, bob) = (Person::new(&server, "ann").await, Person::new(&server, "bob").await);
+    let admin = server.token("op", "*", "admin").await;
+    ann.done("PUT", "/v1/blocks/eve", Value::Null).await;
+    let group = ann.done("POST", "/v1/groups", json!({ "title": "Fans" })).await["conversation"].clone();
+    let group = group.as_str().unwrap();
+    bob.done("POST", &format!("/v1/groups/{group}/join"), Value::Null).await;
+    ann.post(group, "g1", "to the group").await;
+    ann.write("bob", "m1", "one").await;
+    let sent = ann.write("bob", "m2", "two").await;
+    let answer = bob.post(sent["conversation"].as_str().unwrap(), "b1", "three").await;
+    let before = bob.inbox_after(&answer).await;
+    assert_eq!(before["unread"], 3);
+    let lines = export(&server, &admin, "ann").await;
+    let items: Vec<_> = lines.iter().filter(|line| line["line"] == "item").cloned().collect();
+    assert_eq!(lines[0]["user"], "ann");
+    assert_eq!(lines[0]["blocked"], json!(["eve"]));
+    assert_eq!(texts(&items).len(), 4, "{lines:?}");
+    let erased = server.admin("POST", "/users/ann/inbox/erase", &admin, &Value::Null).await.body;
+    assert_eq!(erased, json!({ "user": "ann", "groups": 1, "blocks": 1, "items": 3, "more": false }));
+    wait::until_true(Duration::from_secs(10), "a group that is deleted", async || {
+        bob.call("GET", &format!("/v1/groups/{group}"), Value::Null).await.status == 404
+    })
+    .await;
+    let after = bob.since(&before["cursor"], &answer).await;
+    // The deleted group counts no more; the letters keep their places and counts.
+    assert_eq!(
+        (after["unread"].as_u64(), only(&after)["deleted"].as_bool()),
+        (Some(2), Some(true)),
+        "{after}"
+    );
+    assert_eq!(texts(&bob.items(sent["conversation"].as_str().unwrap()).await), ["three"]);
+    let lines = export(&server, &admin, "ann").await;
+    assert!(!lines.iter().any(|line| line["body"]["text"] == "one"), "{lines:?}");
+    let again = server.admin("POST", "/users/ann/inbox/erase", &admin, &Value::Null).await.body;
+    assert_eq!((&again["items"], &again["groups"]), (&json!(0), &json!(0)));
+    let nobody = server.admin("POST", "/users/nobody/inbox/erase", &admin, &Value::Null).await;
+    assert_eq!(nobody.status, 200);
+}
