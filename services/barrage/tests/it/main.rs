@@ -36,6 +36,7 @@ mod irc;
 mod keys;
 mod letters;
 mod limits;
+mod mail;
 mod media;
 mod moderation;
 mod openapi;
