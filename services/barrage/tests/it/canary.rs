@@ -129,7 +129,7 @@ async fn no_output_of_a_running_server_shows_a_secret() {
     wait::until_true(PATIENCE, "webhooks", ready).await;
     let accounts = Accounts::new(&HttpPool::new(), &format!("http://{}", server.public));
     let request =
-        |password: &str| LoginRequest { name: "Ann".into(), password: SecretText::new(password.into()) };
+        |password: &str| LoginRequest { name: "Canary".into(), password: SecretText::new(password.into()) };
     let account = accounts.register(&request(PASSWORD)).await.unwrap();
     secrets.push(account.session.unwrap().expose().to_owned());
     assert!(accounts.login(&request(&format!("{PASSWORD}!"))).await.is_err());

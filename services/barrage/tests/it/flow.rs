@@ -202,7 +202,7 @@ async fn conservation_errors_stay_zero_over_all_outcomes() {
     // The ledger compares its stages once a second.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let errors = series(&server, "barrage_conservation_error").await;
-    // Beside the stages above there are those of votes and polls.
-    assert_eq!(errors.len(), stages.len() + 2, "{errors:?}");
+    // Beside the stages above there are those of votes, polls and mail.
+    assert_eq!(errors.len(), stages.len() + 3, "{errors:?}");
     assert!(errors.iter().all(|(_, value)| *value == 0.0), "{errors:?}");
 }

@@ -46,7 +46,7 @@ async fn failed_task_ends_the_process_with_exit_code_1_and_the_name_of_the_task(
     ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
-    assert_eq!(server.metric("barrage_build_info").await, 4.0, "one series for each role");
+    assert_eq!(server.metric("barrage_build_info").await, 5.0, "one series for each role");
 
     let store = rusqlite::Connection::open(server.data_dir().join("store.sqlite")).unwrap();
     store.busy_timeout(std::time::Duration::from_secs(20)).unwrap();

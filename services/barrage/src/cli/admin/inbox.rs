@@ -10,7 +10,7 @@ pub(crate) enum InboxCommand {
     /// List reports about letters and groups with their evidence, newest first.
     Reports {
         /// List closed reports too.
-        #[arg(long)]
+        #[arg(id = "open", long = "all")]
         all: bool,
         /// List reports with a smaller id: `next_before` of the page before.
         #[arg(long)]

@@ -161,6 +161,7 @@ mod tests {
             "words",
             "emote",
             "partitions",
+            "inbox",
         ];
         let cli = Cli::command();
         let mut verbs = BTreeSet::new();

@@ -89,7 +89,7 @@ impl NatsLanes {
             let names = LaneNames::new(&config.prefix, lane, count);
             let failed = |reason: String| NatsError::Setup { what: names.stream.clone(), reason };
             let dedup = Duration::from_secs(limits.dedup_secs.max(1));
-            let newest = stream::open(&context, &names, &config, dedup, entries_max, *taken).await?;
+            let newest = stream::open(&context, &names, &config, dedup, entries_max, *taken, count).await?;
             let reader =
                 Reader::new(&context, &names.stream, config.request_timeout(), limits.subscriber_lag_max);
             let reader = reader.await.map_err(|error| failed(error.to_string()))?;

@@ -39,10 +39,11 @@ pub(super) async fn open(
     dedup: Duration,
     entries_max: u64,
     taken: Sequence,
+    lanes: u16,
 ) -> Result<u64, NatsError> {
     let failed = |reason: String| NatsError::Setup { what: names.stream.clone(), reason };
     if config.declare {
-        let wanted = wanted(names, config, dedup, entries_max, taken);
+        let wanted = wanted(names, config, dedup, entries_max, taken, lanes);
         context.create_or_update_stream(wanted).await.map_err(|error| failed(error.to_string()))?;
     }
     let mut stream = context.get_stream(&names.stream).await.map_err(|error| failed(error.to_string()))?;
@@ -62,6 +63,7 @@ fn wanted(
     dedup: Duration,
     entries_max: u64,
     taken: Sequence,
+    lanes: u16,
 ) -> Config {
     Config {
         name: names.stream.clone(),
@@ -75,7 +77,8 @@ fn wanted(
         // An accepted event never leaves before the inbox has it: a full lane refuses.
         discard: DiscardPolicy::New,
         max_messages: i64::try_from(entries_max).unwrap_or(i64::MAX),
-        max_bytes: i64::try_from(config.stream_bytes_max).unwrap_or(i64::MAX),
+        // A server reserves the bytes of each stream: all lanes together take those of one.
+        max_bytes: i64::try_from(config.stream_bytes_max / u64::from(lanes.max(1))).unwrap_or(i64::MAX),
         duplicate_window: dedup,
         storage: match config.storage {
             NatsStorage::File => StorageType::File,
