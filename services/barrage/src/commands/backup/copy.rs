@@ -60,10 +60,12 @@ fn refuse_servers(config: &Config) -> anyhow::Result<()> {
 fn fill(config: &Config, folder: &Path) -> anyhow::Result<Manifest> {
     let mut files = Vec::new();
     for name in DATABASES {
-        let from = match &config.store.file {
-            Some(file) if name == "store.sqlite" => file.clone(),
-            _ => config.data_dir.join(name),
+        let configured = match name {
+            "store.sqlite" => config.store.file.clone(),
+            "inbox.sqlite" => config.inbox.file.clone(),
+            _ => None,
         };
+        let from = configured.unwrap_or_else(|| config.data_dir.join(name));
         if from.exists() {
             barrage_store::copy_database(&from, &folder.join(name))
                 .with_context(|| format!("{} cannot be copied", from.display()))?;

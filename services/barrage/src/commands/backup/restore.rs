@@ -15,6 +15,12 @@ use crate::data_dir;
 /// Makes the data directory from a backup. It must not exist, or be empty: data is never replaced.
 pub(crate) fn restore(config: &Config, from: &Path) -> anyhow::Result<()> {
     let target = &config.data_dir;
+    if config.store.file.is_some() || config.inbox.file.is_some() {
+        bail!(
+            "the configuration names store.file or inbox.file, and a restore fills the data directory alone: restore \
+             without these keys, then move store.sqlite and inbox.sqlite to their places"
+        );
+    }
     let manifest = Manifest::read(from)?;
     for file in &manifest.files {
         check(from, file)?;
