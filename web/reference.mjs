@@ -14,6 +14,7 @@ const MODULES = [
   ['client', 'index', 'Joins a room, and everything that a room reports and takes.'],
   ['client', 'read', 'Reads bodies and counters that come otherwise than by a room, from an archive or a file.'],
   ['client', 'letters', 'The inbox of a room\'s user: letters and groups, in step with the user\'s other devices.'],
+  ['client', 'media', 'Uploads of pictures, clips and files, and what draws them.'],
   ['client', 'snapshot', 'A room as one value, for frameworks that render values.'],
   ['react', 'index', 'A hook for React 18 and later.'],
   ['vue', 'index', 'A composable for Vue 3.3 and later.'],

@@ -31,6 +31,7 @@ after(() => project && rmSync(project, { recursive: true, force: true }));
 test('Node.js imports each package without a global of a browser, and nothing happens at import', () => {
   const program = `
     import { join } from '@barrage/client';
+    import '@barrage/client/media';
     import { readBody } from '@barrage/client/read';
     import { useRoom as react } from '@barrage/react';
     import { useRoom as vue } from '@barrage/vue';
@@ -70,13 +71,13 @@ test('the types hold in a strict program, and a wrong field is an error', () => 
   assert.throws(() => run(tsc, ...options, 'wrong.ts'), (error) => /tokn/.test(error.stdout));
 });
 
-test('the programs of the guide hold', () => {
-  const guide = readFileSync(join(web, '../docs/guide/embed.md'), 'utf8');
-  const programs = [...guide.matchAll(/^```(tsx?) sdk\n(.*?)^```$/gms)].map(([, kind, code], number) => {
+test('the programs of the guides hold', () => {
+  const guides = ['embed', 'media'].map((name) => readFileSync(join(web, `../docs/guide/${name}.md`), 'utf8'));
+  const programs = [...guides.join('\n').matchAll(/^```(tsx?) sdk\n(.*?)^```$/gms)].map(([, kind, code], number) => {
     writeFileSync(join(project, `guide-${number}.${kind}`), code);
     return `guide-${number}.${kind}`;
   });
-  assert.equal(programs.length, 2);
+  assert.equal(programs.length, 4);
   const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2022,dom', '--jsx', 'react-jsx', '--types', ''];
   assert.equal(run(join(web, 'node_modules/.bin/tsc'), ...options, ...programs), '');
 });

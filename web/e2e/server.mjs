@@ -51,7 +51,7 @@ export async function until(what, holds, withinMs = Number(process.env.PATIENCE_
 }
 
 /** Returns two free ports. */
-async function freePorts() {
+export async function freePorts() {
   const servers = [createServer(), createServer()];
   const ports = await Promise.all(
     servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))),

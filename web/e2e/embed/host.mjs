@@ -1,6 +1,7 @@
-// A site on another origin than the server: it serves the page of the players, bundled from the real libraries.
+// A site on another origin than the server: it serves a page of these tests, bundled from the real libraries.
 
 import { createServer } from 'node:http';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
@@ -12,9 +13,10 @@ const TYPES = { js: 'text/javascript', css: 'text/css', html: 'text/html; charse
 const STYLE = 'body { margin: 0; background: #222; } .place { position: relative; width: 480px; height: 270px; } .place video { width: 100%; height: 100%; }';
 
 export class Host {
-  static async start() {
+  /** Starts a site whose page runs a module of the tests, by its path in `e2e`. */
+  static async start(entry = 'embed/page.mjs') {
     const host = new Host();
-    host.files = new Map(await bundle());
+    host.files = new Map(await bundle(entry));
     host.http = createServer((request, response) => host.#answer(request, response));
     await new Promise((resolve) => host.http.listen(0, '127.0.0.1', resolve));
     host.origin = `http://127.0.0.1:${host.http.address().port}`;
@@ -44,8 +46,8 @@ export class Host {
 }
 
 /** Bundles the page; returns its files by path. */
-async function bundle() {
-  const lib = { entry: fileURLToPath(new URL('page.mjs', import.meta.url)), name: 'page', formats: ['iife'], fileName: () => 'page.js', cssFileName: 'page' };
+async function bundle(page) {
+  const lib = { entry: join(dirname(dirname(fileURLToPath(import.meta.url))), page), name: 'page', formats: ['iife'], fileName: () => 'page.js', cssFileName: 'page' };
   const [{ output }] = await build({ configFile: false, logLevel: 'error', define: { 'process.env.NODE_ENV': '"production"' }, build: { write: false, minify: false, lib } });
   const files = output.map((file) => [`/${file.fileName}`, file.type === 'chunk' ? file.code : file.source]);
   const html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>site</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/page.css"><link rel="stylesheet" href="/site.css"><body><script src="/page.js"></script>`;

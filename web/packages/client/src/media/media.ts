@@ -1,0 +1,90 @@
+// The media of a user: uploads, some at a time.
+
+import type { TokenSource } from '../credentials.ts';
+import type { Fetch, Store } from '../host.ts';
+import { KeptUploads } from './kept.ts';
+import { chunkBytesOf, networkOf } from './network.ts';
+import { Tus } from './tus.ts';
+import { Upload } from './upload.ts';
+
+/** Uploads that send at once: as many as `media.user_uploads_max` admits. Others wait for a place. */
+const AT_ONCE = 3;
+
+export interface MediaOptions {
+  /** Base URLs of the media hosts, in the order to ask, or the function that returns them. */
+  hosts: string | readonly string[] | (() => Promise<readonly string[]>);
+  /** Token of the user, called before the first upload and when the server refuses the last one. */
+  token: TokenSource;
+  /** Bytes of a piece that the server advises. Default: by the network. */
+  chunkBytes?: number | undefined;
+  /** Default: that of the platform. */
+  fetch?: Fetch | undefined;
+  /** Storage for unfinished uploads; `null` for none. Default: that of the browser. */
+  storage?: Store | null | undefined;
+}
+
+/** How a file is uploaded. */
+export interface Picked {
+  /** Name of the file. Default: its own. */
+  name?: string | undefined;
+  /** `public` has an address that never ends, and needs the role host. Default: `private`. */
+  visibility?: 'private' | 'public' | undefined;
+  /** Whether a picture is made smaller before the upload where that pays. Default: true. */
+  scales?: boolean | undefined;
+}
+
+/** Opens the media of a user. */
+export function openMedia(options: MediaOptions): Media {
+  return new Media(options);
+}
+
+export class Media {
+  #tus: Tus;
+  #kept: KeptUploads;
+  #free = AT_ONCE;
+  #waiting: (() => void)[] = [];
+
+  /** Use `openMedia`. */
+  constructor(private readonly options: MediaOptions) {
+    this.#tus = new Tus(options.token, options.fetch ?? ((url, init) => fetch(url, init)));
+    this.#kept = new KeptUploads(options.storage === undefined ? ownStorage() : options.storage);
+  }
+
+  /** Begins the upload of a file, or continues the one that a reload has cut. */
+  upload(file: Blob, { name = (file as Partial<File>).name ?? '', visibility = 'private', scales = true }: Picked = {}): Upload {
+    const surroundings = {
+      tus: this.#tus,
+      kept: this.#kept,
+      hosts: () => this.#hosts(),
+      chunkBytes: () => chunkBytesOf(networkOf(), this.options.chunkBytes),
+      turn: () => this.#turn(),
+    };
+    return new Upload(surroundings, { file, name, visibility, scales });
+  }
+
+  async #hosts(): Promise<readonly string[]> {
+    const { hosts } = this.options;
+    const here = (globalThis as { location?: { href?: string } }).location?.href;
+    const all = typeof hosts === 'function' ? await hosts() : typeof hosts === 'string' ? [hosts] : hosts;
+    return all.map((url) => new URL(url, here).href.replace(/\/+$/, ''));
+  }
+
+  async #turn(): Promise<() => void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return () => {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    };
+  }
+}
+
+function ownStorage(): Store | null {
+  try {
+    return (globalThis as { localStorage?: Store }).localStorage ?? null;
+  } catch {
+    // A sandboxed frame throws at the mere access.
+    return null;
+  }
+}
