@@ -260,7 +260,7 @@ impl Site {
 /// loopback, so that a process can reach it by an address of its own.
 async fn start_nats(home: &Path, nodes: usize) -> Vec<Process> {
     let file = home.join("nats.conf");
-    std::fs::write(&file, "jetstream { sync_interval: always }\n").unwrap();
+    std::fs::write(&file, "jetstream { sync_interval: always, max_file_store: 1TB }\n").unwrap();
     let file = file.display().to_string();
     if nodes == 1 {
         let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, free_address().port()));

@@ -20,7 +20,7 @@ use crate::rules::links::Links;
 use crate::rules::repeat::{Repeated, Repeats};
 use crate::rules::room_rules::{RoomRules, RoomRulesError, excerpt, matched};
 use crate::rules::word_list::WordList;
-use crate::text::{self, Folded};
+use crate::text::Folded;
 
 /// The outcome of the check of a sender's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,6 @@ impl Moderator {
         breakers: &BreakerMetrics,
     ) -> Result<Self, ModerationError> {
         config.validate()?;
-        text::prepare();
         let hook = config.hook.clone().map(|hook| Hook::new(hook, breakers)).transpose();
         Ok(Moderator {
             lists: Arc::new(Lists::read(&config.lists)?),

@@ -15,6 +15,7 @@ mod meddler;
 pub mod nats;
 mod nginx;
 mod otlp;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod programs;

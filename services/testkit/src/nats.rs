@@ -52,8 +52,12 @@ impl NatsServer {
         servers
     }
 
-    fn spawn(name: &str, arguments: Vec<String>) -> Self {
+    fn spawn(name: &str, mut arguments: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // Streams reserve gigabytes that a test does not fill. Without a number, three quarters of the free space count.
+        let file = folder.path().join("nats.conf");
+        std::fs::write(&file, "jetstream { max_file_store: 1TB }\n").unwrap();
+        arguments.extend(["-c".to_owned(), file.display().to_string()]);
         let recipe = recipe(name, folder.path(), free_address(), arguments);
         NatsServer { process: Process::spawn(recipe, Some(folder)) }
     }

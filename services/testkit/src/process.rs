@@ -1,6 +1,6 @@
 //! A child process that a test kills, pauses and starts again with the same command line.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -8,16 +8,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
+pub use crate::ports::free_address;
 use crate::wait;
 
 /// Longest wait for a process to take connections, and for one to end.
 const START_MAX: Duration = Duration::from_secs(30);
-
-/// An address of loopback whose port was free a moment ago.
-#[must_use]
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap()
-}
 
 /// Sends a signal by its name (`KILL`, `STOP`, `CONT`, `TERM`) to processes. Returns whether at
 /// least one of them still ran.

@@ -15,18 +15,22 @@ use crate::stream::ClientStream;
 
 /// Authorities that a client trusts, with its cache of sessions. Clones share both.
 #[derive(Debug, Clone)]
-pub struct ClientTls(Arc<ClientConfig>);
+pub struct ClientTls {
+    /// `None` stands for the system's authorities, which the process reads at its first TLS connection.
+    named: Option<Arc<ClientConfig>>,
+}
 
 impl ClientTls {
     /// Trusts the system's authorities alone: those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if they are
-    /// set, else those of the operating system. The process reads them once.
+    /// set, else those of the operating system. The process reads them once, when they are first needed: that
+    /// takes milliseconds, and most processes never connect by TLS.
     ///
     /// A system without authorities is no error, because a client may use plain HTTP alone; its TLS
     /// connections fail.
     #[must_use]
     pub fn system() -> ClientTls {
-        static SYSTEM: OnceLock<ClientTls> = OnceLock::new();
-        SYSTEM.get_or_init(|| ClientTls::trusting(system_roots().clone())).clone()
+        ClientTls::make_ring_default();
+        ClientTls { named: None }
     }
 
     /// Trusts the system's authorities, and those of a PEM file if one is named.
@@ -37,17 +41,12 @@ impl ClientTls {
         let Some(path) = ca_file else { return Ok(ClientTls::system()) };
         let mut roots = system_roots().clone();
         ca_file::add(path, &mut roots)?;
-        Ok(ClientTls::trusting(roots))
+        Ok(ClientTls { named: Some(trusting(roots)) })
     }
 
-    fn trusting(roots: RootCertStore) -> ClientTls {
-        ClientTls::make_ring_default();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has cipher suites for every default version")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        ClientTls(Arc::new(config))
+    fn config(&self) -> &Arc<ClientConfig> {
+        static SYSTEM: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+        self.named.as_ref().unwrap_or_else(|| SYSTEM.get_or_init(|| trusting(system_roots().clone())))
     }
 
     /// Makes ring the cryptography of libraries in this process that name none. Without it, a
@@ -61,7 +60,7 @@ impl ClientTls {
     /// `reqwest::ClientBuilder::tls_backend_preconfigured`.
     #[must_use]
     pub fn rustls(&self) -> ClientConfig {
-        ClientConfig::clone(&self.0)
+        ClientConfig::clone(self.config())
     }
 
     /// Shakes hands over an open connection, and verifies that the server has a certificate for
@@ -72,7 +71,7 @@ impl ClientTls {
     pub async fn connect(&self, host: &str, stream: TcpStream) -> io::Result<ClientStream> {
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let connector = TlsConnector::from(Arc::clone(&self.0));
+        let connector = TlsConnector::from(Arc::clone(self.config()));
         Ok(ClientStream::Tls(Box::new(connector.connect(name, stream).await?)))
     }
 }
@@ -81,6 +80,16 @@ impl Default for ClientTls {
     fn default() -> Self {
         ClientTls::system()
     }
+}
+
+fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+    ClientTls::make_ring_default();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has cipher suites for every default version")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 /// Reads the system's authorities, once. Files that cannot be read count as absent.

@@ -14,10 +14,9 @@ const MEMORY: &str = "/dev/shm";
 /// First part of a folder's name; the process id of its owner follows.
 const NAME: &str = "barrage-tests-";
 /// Least free bytes of the machine's memory. With less, the folder stays on disk.
-const FREE_BYTES_MIN: u64 = 6 << 30;
-/// Least free bytes of that file system. A server of NATS grants three quarters of it to its streams, and those of a
-/// test reserve up to 20 GiB, which they do not fill.
-const FILE_SYSTEM_BYTES_MIN: u64 = 28 << 30;
+const FREE_BYTES_MIN: u64 = 10 << 30;
+/// Least free bytes of that file system.
+const FILE_SYSTEM_BYTES_MIN: u64 = 8 << 30;
 
 /// Folder of this process, once a command has asked for it; `None` where the files stay on disk.
 static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
@@ -46,7 +45,7 @@ fn create() -> Option<PathBuf> {
     let memory = std::fs::read_to_string("/proc/meminfo").ok()?;
     if !has_room(&String::from_utf8_lossy(&shown.stdout), &memory) {
         note(
-            "temporary files of the tests stay on disk: /dev/shm has less than 28 GiB free, or the memory less than 6",
+            "temporary files of the tests stay on disk: /dev/shm has less than 8 GiB free, or the memory less than 10",
         );
         return None;
     }
@@ -86,10 +85,10 @@ mod tests {
     fn memory_is_taken_when_file_system_and_machine_have_enough() {
         let df = |kind: &str, gib: u64| format!("Type      Avail\n{kind} {}\n", gib << 30);
         let memory = |gib: u64| format!("MemTotal: 1 kB\nMemAvailable:   {} kB\n", gib << 20);
-        assert!(has_room(&df("tmpfs", 28), &memory(6)));
-        assert!(!has_room(&df("tmpfs", 27), &memory(6)));
-        assert!(!has_room(&df("tmpfs", 28), &memory(5)));
-        assert!(!has_room(&df("ext4", 28), &memory(6)));
+        assert!(has_room(&df("tmpfs", 8), &memory(10)));
+        assert!(!has_room(&df("tmpfs", 7), &memory(10)));
+        assert!(!has_room(&df("tmpfs", 8), &memory(9)));
+        assert!(!has_room(&df("ext4", 8), &memory(10)));
         assert!(!has_room("", ""));
     }
 

@@ -1,6 +1,7 @@
 //! NATS and Redis of a fleet: the configured servers, or servers started from PATH.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,9 +57,10 @@ impl Servers {
 
 async fn start_nats(config: &Config, keeper: &Keeper, program: &Path) -> anyhow::Result<String> {
     let (folder, port, monitor) = (folder(config, "nats")?, free_port()?, free_port()?);
-    // As in production: an acknowledged message is on the disk.
+    // As in production: an acknowledged message is on the disk. The bytes of a stream are a limit, and no
+    // reservation: without a number, the server refuses streams of a few GiB on a small disk.
     let text = format!(
-        "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\njetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n}}\n",
+        "listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\njetstream {{\n  store_dir: \"{}\"\n  sync_interval: always\n  max_file_store: 1TB\n}}\n",
         folder.display()
     );
     let file = folder.join("nats.conf");
@@ -84,10 +86,18 @@ fn folder(config: &Config, name: &str) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Ports from which a process of the fleet gets one: none that the kernel gives to an outgoing connection, which
+/// could take it while the process is down.
+const PORTS: Range<u16> = 10_000..32_768;
+/// Most ports that are tried. When none of them is free, the fleet does not start.
+const PORTS_TRIED_MAX: usize = 1_000;
+
 /// Returns a port of loopback that was free a moment ago.
 pub(crate) fn free_port() -> anyhow::Result<u16> {
-    let listener = TcpListener::bind("127.0.0.1:0").context("there is no free port")?;
-    Ok(listener.local_addr()?.port())
+    let mut ports = (0..PORTS_TRIED_MAX).map(|_| rand::random_range(PORTS));
+    ports
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .with_context(|| format!("no port of {PORTS_TRIED_MAX} between 10,000 and 32,768 is free"))
 }
 
 async fn wait_open(name: &str, port: u16) -> anyhow::Result<()> {

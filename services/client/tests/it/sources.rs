@@ -30,7 +30,7 @@ struct Platform {
 impl Platform {
     /// Starts the plain server. Its entry names `localhost` and has these addresses for it.
     async fn start(addresses: &[u8]) -> Self {
-        let (fake, port) = (Fake::start(Ws::Taken).await, free_port().await);
+        let (fake, port) = (Fake::start(Ws::Taken).await, free_port());
         let platform =
             Platform { fake, certificates: Certificates::make(), port, folder: tempfile::tempdir().unwrap() };
         platform.fake.entry_says(platform.answer(addresses));
@@ -187,7 +187,7 @@ async fn event_stream_and_post_leave_a_wrong_address_for_dns() {
     let _entry = platform.front(1, Shown::Localhost).await;
     // Gateway and uplink have a port of their own, to which no connection is open yet.
     let (mut answer, entry_url) = (platform.answer(&[2]), platform.entry_url());
-    platform.port = free_port().await;
+    platform.port = free_port();
     let others = platform.answer(&[2]);
     (answer.downlinks, answer.uplinks) = (others.downlinks, others.uplinks);
     platform.fake.entry_says(answer);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use barrage_client::ClientTls;
-use barrage_testkit::certificates;
+use barrage_testkit::{certificates, ports};
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -67,17 +67,9 @@ pub(crate) fn loopback(n: u8) -> IpAddr {
 }
 
 /// Returns a port that is free on 127.0.0.1 to 127.0.0.4.
-pub(crate) async fn free_port() -> u16 {
-    loop {
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
-        let mut all = Vec::new();
-        for n in 1..=4 {
-            all.push(TcpListener::bind((loopback(n), port)).await);
-        }
-        if all.iter().all(Result::is_ok) {
-            return port;
-        }
-    }
+pub(crate) fn free_port() -> u16 {
+    let is_free = |n, port| std::net::TcpListener::bind((loopback(n), port)).is_ok();
+    ports::reserve(|port| (1..=4).all(|n| is_free(n, port)))
 }
 
 /// A running server; it ends on drop, with its connections.

@@ -1,7 +1,7 @@
 //! The folding of one character: to nothing, to one or to several characters.
 
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
@@ -52,19 +52,16 @@ const LOOKED_UP: [RangeInclusive<char>; 6] = [
 /// First character after the scripts with spaces between words.
 const UNSPACED_FIRST: char = '\u{0E00}';
 
-/// The folds of the first 65,536 code points: about 2 MB, computed at first use in some 30 ms.
-static TABLE: LazyLock<Box<[CharFold]>> = LazyLock::new(|| {
-    (0..TABLE_END).map(|code| char::from_u32(code).map_or(CharFold::Invisible, compute)).collect()
-});
-
-/// Computes the table now, so that the first text does not wait for it.
-pub(crate) fn prepare() {
-    LazyLock::force(&TABLE);
-}
+/// Code points of one page of the table.
+const PAGE: usize = 256;
+/// The folds of the first 65,536 code points. A page is computed when its first character occurs, in some 0.1 ms:
+/// most texts need a few pages. All of them take 2 MB.
+static PAGES: [OnceLock<Box<[CharFold]>>; TABLE_END as usize / PAGE] =
+    [const { OnceLock::new() }; TABLE_END as usize / PAGE];
 
 /// Calls `with` on the fold of `c`.
 pub(crate) fn folded<T>(c: char, with: impl FnOnce(&CharFold) -> T) -> T {
-    match TABLE.get(c as usize) {
+    match known(c) {
         Some(known) => with(known),
         None => with(&compute(c)),
     }
@@ -72,10 +69,23 @@ pub(crate) fn folded<T>(c: char, with: impl FnOnce(&CharFold) -> T) -> T {
 
 /// Whether `c` shows nothing. Faster than [`glyph::is_invisible`] for characters of the table.
 pub(crate) fn is_invisible(c: char) -> bool {
-    match TABLE.get(c as usize) {
+    match known(c) {
         Some(known) => *known == CharFold::Invisible,
         None => glyph::is_invisible(c),
     }
+}
+
+/// Returns the fold of a character of the table.
+fn known(c: char) -> Option<&'static CharFold> {
+    let (page, place) = (c as usize / PAGE, c as usize % PAGE);
+    Some(&PAGES.get(page)?.get_or_init(|| compute_page(page))[place])
+}
+
+#[cold]
+fn compute_page(page: usize) -> Box<[CharFold]> {
+    let codes = (page * PAGE)..((page + 1) * PAGE);
+    let of = |code: usize| u32::try_from(code).ok().and_then(char::from_u32);
+    codes.map(|code| of(code).map_or(CharFold::Invisible, compute)).collect()
 }
 
 fn compute(c: char) -> CharFold {

@@ -10,4 +10,4 @@ pub(crate) mod testing;
 pub(crate) use characters::{characters, is_simple};
 pub use fold::Folded;
 pub(crate) use fold::{Boundary, Shape};
-pub(crate) use fold_table::{is_invisible, prepare};
+pub(crate) use fold_table::is_invisible;
