@@ -1,8 +1,9 @@
 //! Client of Barrage in Rust: asks entry, races endpoints, connects, resumes, repairs and sends.
 //!
 //! [`Viewer`] watches a room and delivers one stream of [`Event`]s, in which each message is once and
-//! in order. [`Sender`] posts messages and retries them under the same id. [`Accounts`] signs people in. The tests, the load tester
-//! and the probe use this crate, so that they do what a client does. `examples/` has five programs.
+//! in order. [`Sender`] posts messages and retries them under the same id. [`Letters`] writes and reads letters.
+//! [`Accounts`] signs people in. The tests, the load tester and the probe use this crate, so that they do what a client
+//! does. `examples/` has five programs.
 
 mod address;
 mod chain;
@@ -34,6 +35,6 @@ pub use heartbeat::{HeartbeatConfig, Network};
 pub use http::HttpPool;
 pub use inbox::{InboxBook, InboxNews, InboxStep};
 pub use ladder::{EndCause, FailureCause, Ladder, LadderAction, LadderEvent, LadderLimits};
-pub use sender::{Accounts, Sender, UplinkTransport};
+pub use sender::{Accounts, Letters, Sender, UplinkTransport};
 pub use source::SourceConfig;
 pub use viewer::{Activity, Viewer, Visibility};

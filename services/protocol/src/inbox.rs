@@ -7,6 +7,7 @@ mod answer;
 mod group;
 mod letter;
 mod member;
+mod query;
 
 pub use answer::{
     Accepted, ConversationKind, ConversationView, InboxAnswer, ItemView, ItemsPage, PlaceView,
@@ -22,3 +23,4 @@ pub use letter::{
     ReadsRequest,
 };
 pub use member::{Folder, Notify, Preferences, Receipts, Role, View, WritePolicy};
+pub use query::{InboxQuery, ItemsQuery, MembersQuery};

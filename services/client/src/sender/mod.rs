@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attempt;
+mod letters;
 mod moderation;
 mod round;
 mod transport;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 pub use self::accounts::Accounts;
 use self::attempt::{Attempt, Request};
+pub use self::letters::Letters;
 use self::round::{Round, SharedLadder};
 pub use self::transport::UplinkTransport;
 use self::uplinks::Uplinks;
@@ -144,11 +146,15 @@ impl Sender {
 
     /// Posts one message to the first uplink in one ordinary request, without a retry.
     pub async fn send_once(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
-        let request = self.request(Method::POST, room, "messages", post);
+        self.once(room, &self.request(Method::POST, room, "messages", post)).await
+    }
+
+    /// Makes a request of the first uplink once, as an ordinary one.
+    async fn once<T: DeserializeOwned>(&self, room: &RoomId, request: &Request) -> Result<T, SendError> {
         self.report_post();
         let uplink = self.uplinks.get(&self.pool, &self.config, room).await.map_err(SendError::Deadline)?;
         let timeout = self.config.deadline.min(self.config.attempt_timeout);
-        match attempt::make(&self.pool, UplinkTransport::Http, &uplink, &request, timeout).await {
+        match attempt::make(&self.pool, UplinkTransport::Http, &uplink, request, timeout).await {
             Attempt::Done(answer) => Ok(answer),
             Attempt::Refused(refusal) => Err(SendError::Refused(refusal)),
             Attempt::Failed(error) => Err(SendError::Deadline(error)),
