@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use barrage_scaling::WeightsConfig;
 
 use crate::addresses::HostAddresses;
+use crate::media::MediaHostsConfig;
 use crate::place::PlaceConfig;
 
 barrage_part::part! {
@@ -66,5 +67,7 @@ barrage_part::part! {
         region_file: Option<PathBuf> = None;
         /// Costs by which entry prefers endpoints of the client's region and carrier.
         place: PlaceConfig = PlaceConfig::default();
+        /// Media hosts in the answers.
+        media: MediaHostsConfig = MediaHostsConfig::default();
     }
 }

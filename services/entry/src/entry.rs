@@ -9,7 +9,10 @@ use barrage_counters::{Quota, QuotaKey, Subject};
 use barrage_flow::{Rate, Rule};
 use barrage_http::rate_limited;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::entry::{EntryAnswer, ProbeGateway, ProbeTargets, RacePlan, RaceReport, Transport};
+use barrage_protocol::entry::{
+    EntryAnswer, MediaPlan, ProbeGateway, ProbeTargets, RacePlan, RaceReport, Transport,
+};
+use barrage_protocol::facts::NetworkType;
 use barrage_protocol::{Code, RoomId};
 use barrage_scaling::CapacityFile;
 use barrage_token::{Keyring, Role};
@@ -19,10 +22,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::addresses;
-use crate::answer::{LocalEndpoints, base_urls, downlinks};
+use crate::answer::{LocalEndpoints, base_urls, downlinks, media_urls};
 use crate::config::EntryConfig;
 use crate::error::EntryError;
 use crate::fleet_log::{FleetChange, FleetLog};
+use crate::media;
 use crate::metrics::EntryMetrics;
 use crate::nearby::{Fleet, Nearby};
 use crate::newcomers::{Newcomers, TicketSigner, address_refusal, fleet_refusal};
@@ -68,6 +72,8 @@ pub(crate) struct Question<'a> {
     /// `None` asks for a template that stands for any room.
     pub(crate) room: Option<&'a RoomId>,
     pub(crate) purpose: Purpose,
+    /// Type of the client's network, as the client knows it.
+    pub(crate) network: NetworkType,
 }
 
 /// What the client needs the answer for.
@@ -251,6 +257,17 @@ impl Entry {
         urls
     }
 
+    /// Returns where a client uploads and reads media; `None` where there are none.
+    fn media(&self, host: &str, location: &Location, network: NetworkType) -> Option<MediaPlan> {
+        let config = &self.config.media;
+        let hosts = match config.hosts.is_empty() {
+            true => media_urls(host, &self.local),
+            false => media::hosts(config, &self.config.place, location, rand::random::<f64>),
+        };
+        let piece_bytes = media::piece_bytes(config, network, location.carrier.as_deref());
+        (!hosts.is_empty()).then_some(MediaPlan { hosts, piece_bytes })
+    }
+
     /// Lists every gateway and uplink for a probe that reached this server as `host`.
     ///
     /// # Errors
@@ -350,7 +367,10 @@ impl Entry {
             .collect();
         let downlinks = downlinks(&urls, question.room.map_or("{room}", RoomId::as_str));
         let uplinks = self.uplinks(host, &location);
+        let media = self.media(host, &location, question.network);
+        let media_hosts = media.iter().flat_map(|media| &media.hosts);
         let urls = downlinks.iter().map(|endpoint| &endpoint.url).chain(&uplinks).chain(&self.config.urls);
+        let urls = urls.chain(media_hosts);
         let reporting = self.bus.uplinks();
         let reports = placed.order.iter().map(|index| &gateways[*index].report);
         let reporting = reporting.iter().map(|uplink| &uplink.report).filter(|uplink| !uplink.draining);
@@ -372,6 +392,7 @@ impl Entry {
             carrier: location.carrier,
             addresses,
             entries: self.config.urls.clone(),
+            media,
             issued_ms: Some(barrage_clock::unix_ms()),
         })
     }

@@ -2,7 +2,7 @@
 //! race them, and, when more viewers come than the fleet admits, when to connect.
 //!
 //! Folders, from the bottom up: `place` (costs of distance), `race` (race times of clients), `placement`
-//! (which gateway, and when; the order of uplinks), `newcomers` (grants, tickets, refusals), `answer`
+//! (which gateway, and when; the order of uplinks), `media` (hosts and pieces of uploads), `newcomers` (grants, tickets, refusals), `answer`
 //! (URLs and the region file), `http` (public and admin routes).
 
 mod addresses;
@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod fleet_log;
 mod http;
+mod media;
 mod metrics;
 mod nearby;
 mod newcomers;
@@ -21,10 +22,11 @@ mod race;
 mod report;
 
 pub use addresses::{HostAddresses, address_problems};
-pub use answer::{LocalEndpoints, RegionTable};
+pub use answer::{LocalEndpoints, LocalMedia, RegionTable};
 pub use config::EntryConfig;
 pub use entry::Entry;
 pub use error::EntryError;
 pub use http::{admin_router, operations, race_router, router};
+pub use media::{MediaHost, MediaHostsConfig, media_problems};
 pub use place::{Location, PlaceConfig};
 pub use report::run;

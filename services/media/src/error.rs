@@ -15,14 +15,6 @@ pub enum MediaError {
         /// Failure of the file system.
         error: std::io::Error,
     },
-    /// A secret that signs addresses cannot be used.
-    #[error("the key {file} cannot be used: {why}")]
-    Key {
-        /// File of the secret.
-        file: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// The file of denied digests cannot be read.
     #[error("media.check.denied_file: {0}")]
     Denied(String),

@@ -11,7 +11,6 @@
 mod check;
 mod config;
 mod deliver;
-mod digest;
 mod error;
 mod http;
 mod known;
@@ -24,9 +23,6 @@ mod upload;
 
 pub use check::{CHILD_ARGUMENT, check_child};
 pub use config::{CheckConfig, MediaConfig};
-pub use deliver::AddressKeys;
-pub use digest::{BadDigest, Digest};
 pub use error::MediaError;
-pub use http::{MediaView, VariantView, operations};
+pub use http::operations;
 pub use media::{Media, MediaParts};
-pub use record::Kind;

@@ -8,8 +8,10 @@ use axum::Router;
 use barrage_blob::{BlobName, Blobs};
 use barrage_counters::Quota;
 use barrage_http::{AllowedOrigins, ApiError};
-use barrage_protocol::{Code, UserId};
-use barrage_token::Keyring;
+use barrage_protocol::digest::hex;
+use barrage_protocol::media::ReferenceAnswer;
+use barrage_protocol::{Code, Digest, MediaView, UserId};
+use barrage_token::{AddressKeys, Keyring, Reference, Visibility};
 use moka::future::Cache;
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -18,15 +20,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::check::{self, Denied};
 use crate::config::MediaConfig;
-use crate::deliver::{AddressKeys, SignedPath};
-use crate::digest::{Digest, hex};
 use crate::error::{MediaError, disk, store};
 use crate::http;
 use crate::metrics::MediaMetrics;
 use crate::quotas::Quotas;
 use crate::record::MediaRecord;
 use crate::spool::{Spool, SpoolLimits, Upload};
-use crate::upload::{Stage, Streams, Visibility};
+use crate::upload::{Stage, Streams};
 
 /// Time between two looks for expired uploads and for a changed file of denied digests.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -186,10 +186,27 @@ impl Media {
         format!("{base}{path}")
     }
 
-    /// Signs an address of a variant, as of now.
-    pub(crate) fn address(&self, digest: Digest, variant: &str, visibility: Visibility) -> String {
+    /// Returns a medium with addresses that are signed now.
+    pub(crate) fn shown(&self, record: &MediaRecord, visibility: Visibility) -> MediaView {
         let now_secs = barrage_clock::unix_ms() / 1_000;
-        self.url(&self.addresses.sign(SignedPath { digest, variant }, visibility, now_secs))
+        let mut view = self.addresses.with_addresses(&record.view(visibility), now_secs);
+        view.variants.iter_mut().for_each(|variant| variant.url = self.url(&variant.url));
+        view
+    }
+
+    /// Signs a reference to a medium for a user.
+    pub(crate) fn referred(
+        &self,
+        record: &MediaRecord,
+        visibility: Visibility,
+        user: &UserId,
+    ) -> Result<ReferenceAnswer, ApiError> {
+        let media = self.shown(record, visibility);
+        let reference = Reference::new(user.clone(), media, barrage_clock::unix_ms() / 1_000);
+        let signed = self.addresses.refer(&reference);
+        let signed = signed.ok_or_else(|| ApiError::new(Code::Internal, "the medium has no reference"))?;
+        let expires_ms = reference.expires_secs * 1_000;
+        Ok(ReferenceAnswer { reference: signed, expires_ms, media: reference.media })
     }
 
     /// Returns the name of a blob of a medium: a variant, or the record.
@@ -214,15 +231,19 @@ impl Media {
             .map_err(|_| ApiError::new(Code::Internal, "a reference has no name"))
     }
 
-    /// Whether a user has uploaded a medium before, or it is public.
-    pub(crate) async fn is_owner(&self, digest: Digest, user: &UserId) -> Result<bool, ApiError> {
-        for owner in [Some(user), None] {
+    /// Returns how a user may have a medium: as a public one, or because the user has uploaded it before.
+    pub(crate) async fn visible_to(
+        &self,
+        digest: Digest,
+        user: &UserId,
+    ) -> Result<Option<Visibility>, ApiError> {
+        for (owner, visibility) in [(None, Visibility::Public), (Some(user), Visibility::Private)] {
             let name = Media::reference(digest, owner)?;
             if self.blobs.size(&name).await.map_err(store)?.is_some() {
-                return Ok(true);
+                return Ok(Some(visibility));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Reads the record of a medium; `None` when there is no such medium.

@@ -1,30 +1,8 @@
 //! What is known of a medium, kept beside its bytes in the store.
 
-use schemars::JsonSchema;
+use barrage_protocol::{Digest, MediaKind, MediaVariant, MediaView};
+use barrage_token::Visibility;
 use serde::{Deserialize, Serialize};
-
-use crate::digest::Digest;
-
-/// What a client shows a medium as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A picture, which was decoded and written anew.
-    Image,
-    /// A clip, whose index is at its start.
-    Video,
-    /// A voice note or another sound.
-    Audio,
-    /// Any other file, which is saved and never shown.
-    File,
-}
-
-impl Kind {
-    /// Whether a browser may show the medium; a file is saved instead.
-    pub(crate) const fn is_shown(self) -> bool {
-        !matches!(self, Kind::File)
-    }
-}
 
 /// One form of a medium in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +24,7 @@ pub(crate) struct MediaRecord {
     pub(crate) digest: Digest,
     /// Length of the uploaded bytes.
     pub(crate) length: u64,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MediaKind,
     pub(crate) width: Option<u32>,
     pub(crate) height: Option<u32>,
     pub(crate) is_animated: bool,
@@ -57,6 +35,26 @@ pub(crate) struct MediaRecord {
 }
 
 impl MediaRecord {
+    /// Returns what a client draws, without addresses.
+    pub(crate) fn view(&self, visibility: Visibility) -> MediaView {
+        let variant = |variant: &Variant| MediaVariant {
+            name: variant.name.clone(),
+            media_type: variant.media_type.clone(),
+            length: variant.length,
+            url: String::new(),
+        };
+        MediaView {
+            digest: self.digest,
+            kind: self.kind,
+            width: self.width,
+            height: self.height,
+            is_animated: self.is_animated,
+            is_public: visibility == Visibility::Public,
+            thumbhash: self.thumbhash.clone(),
+            variants: self.variants.iter().map(variant).collect(),
+        }
+    }
+
     /// Returns the name under which a browser saves a variant.
     pub(crate) fn file_name(&self, variant: &Variant) -> String {
         let extension = match variant.media_type.as_str() {

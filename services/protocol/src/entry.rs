@@ -71,9 +71,22 @@ pub struct EntryAnswer {
     /// Base URLs of all entries, for a client whose entry does not answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<String>,
+    /// Where the client uploads and reads media; absent where the fleet has no media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaPlan>,
     /// Unix time of the answer by the clock of entry, in milliseconds: the age of a kept answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_ms: Option<u64>,
+}
+
+/// Where a client uploads and reads media, and in which pieces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MediaPlan {
+    /// Base URLs of media hosts in the order to try, one at least. An upload stays on the host that began it; an
+    /// address in a message is on each of them.
+    pub hosts: Vec<String>,
+    /// Bytes of one request of an upload: 256 KiB, 1 MiB or 2 MiB, by carrier and network of the client.
+    pub piece_bytes: u64,
 }
 
 /// Answer to `GET /v1/entry/probe`: every gateway and uplink of the fleet, for a probe.

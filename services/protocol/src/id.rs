@@ -115,6 +115,12 @@ impl RoomId {
 }
 
 identifier!(
+    /// Reference to a medium, signed by the role media for one user: what a post or a letter carries. Clients treat
+    /// it as opaque.
+    MediaReference, "media reference", 2_048, "_-."
+);
+
+identifier!(
     /// Id of a user, from the token.
     UserId, "user id", 64, "_-.:@"
 );

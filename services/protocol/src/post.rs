@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::placement::Placement;
-use crate::{Class, MessageId, Sequence, TraceId, UserId};
+use crate::{Class, MediaReference, MessageId, Sequence, TraceId, UserId};
 
 /// Body of `POST /v1/rooms/{room}/messages`. Unknown fields are refused: a misspelt field must not
 /// be ignored.
@@ -16,7 +16,7 @@ pub enum Post {
     Chat {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// Text of 1 to 200 characters after cleaning.
+        /// Text of 1 to 200 characters after cleaning; may be empty beside `media`.
         text: String,
         /// Appearance over the video; when absent: scrolling, white, of normal size.
         #[serde(default)]
@@ -28,6 +28,9 @@ pub enum Post {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         #[schemars(length(max = 10))]
         mentions: Vec<UserId>,
+        /// Picture or sticker of the sender, where the room's rule `media_role_min` admits it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<MediaReference>,
     },
     /// Gift with its count; a price of 0 makes it a free one.
     Gift {
@@ -73,7 +76,7 @@ impl Post {
 
     /// Makes a chat with an appearance, which replies to nothing.
     pub fn styled_chat(id: MessageId, text: impl Into<String>, style: Style) -> Self {
-        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new() }
+        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new(), media: None }
     }
 
     /// Returns the id that the sender chose.

@@ -42,6 +42,26 @@ pub struct SpeakRules {
     /// Least role that may post danmaku of the mode `placed`; moderators by default.
     #[serde(skip_serializing_if = "is_moderator")]
     pub placed_role_min: RoomRole,
+    /// Least role that may post pictures and stickers; off by default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub media_role_min: MediaRole,
+}
+
+/// Least role that may post pictures, or that nobody may.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaRole {
+    /// Everybody who may chat may post pictures.
+    Viewer,
+    /// Moderators and above may post pictures.
+    Moderator,
+    /// The host and above may post pictures.
+    Host,
+    /// The room has no pictures.
+    #[default]
+    Off,
 }
 
 impl Default for SpeakRules {
@@ -54,6 +74,7 @@ impl Default for SpeakRules {
             unique_secs: 0,
             links_off: false,
             placed_role_min: RoomRole::Moderator,
+            media_role_min: MediaRole::Off,
         }
     }
 }
@@ -84,6 +105,8 @@ pub enum SpeakRule {
     LinksOff(bool),
     /// Least role that may post danmaku of the mode `placed`.
     PlacedRoleMin(RoomRole),
+    /// Least role that may post pictures and stickers, or `off`.
+    MediaRoleMin(MediaRole),
 }
 
 impl SpeakRule {
@@ -98,6 +121,7 @@ impl SpeakRule {
             SpeakRule::UniqueSecs(_) => "unique_secs",
             SpeakRule::LinksOff(_) => "links_off",
             SpeakRule::PlacedRoleMin(_) => "placed_role_min",
+            SpeakRule::MediaRoleMin(_) => "media_role_min",
         }
     }
 }
@@ -114,6 +138,7 @@ impl SpeakRules {
             SpeakRule::UniqueSecs(secs) => self.unique_secs = secs,
             SpeakRule::LinksOff(on) => self.links_off = on,
             SpeakRule::PlacedRoleMin(role) => self.placed_role_min = role,
+            SpeakRule::MediaRoleMin(role) => self.media_role_min = role,
         }
         self
     }
@@ -129,6 +154,7 @@ impl SpeakRules {
             unique_secs: self.unique_secs.max(other.unique_secs),
             links_off: self.links_off || other.links_off,
             placed_role_min: self.placed_role_min.max(other.placed_role_min),
+            media_role_min: self.media_role_min.max(other.media_role_min),
         }
     }
 
@@ -212,6 +238,17 @@ mod tests {
         assert!(stored.is_open() && !open.is_open());
         let shield = ShieldBundle::default().speak;
         assert_eq!(open.stricter(shield).placed_role_min, RoomRole::Moderator, "the shield closes it");
+    }
+
+    #[test]
+    fn pictures_are_off_unless_the_room_says_otherwise_and_the_shield_turns_them_off() {
+        let stored: SpeakRules = serde_json::from_str("{}").unwrap();
+        assert_eq!(stored.media_role_min, MediaRole::Off);
+        let open = stored.with(serde_json::from_str(r#"{"media_role_min":"viewer"}"#).unwrap());
+        assert_eq!(serde_json::to_string(&open).unwrap(), r#"{"media_role_min":"viewer"}"#);
+        assert_eq!(open.stricter(ShieldBundle::default().speak).media_role_min, MediaRole::Off);
+        let bundle = ShieldBundle::new(&[SpeakRule::MediaRoleMin(MediaRole::Moderator)], 0).speak;
+        assert_eq!(open.stricter(bundle).media_role_min, MediaRole::Moderator);
     }
 
     #[test]

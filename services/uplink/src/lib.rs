@@ -21,6 +21,7 @@ mod history_config;
 mod http;
 mod inbox;
 mod limits_config;
+mod media;
 mod metrics;
 mod poll;
 mod polls_config;

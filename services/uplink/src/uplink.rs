@@ -14,7 +14,7 @@ use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::post::{Post, PostAnswer};
 use barrage_recorder::Recorder;
 use barrage_store::{AuditRecord, Store};
-use barrage_token::{Identity, Keyring};
+use barrage_token::{AddressKeys, Identity, Keyring};
 use barrage_trace::Tracer;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ use crate::export_slots::ExportSlots;
 use crate::history::{HistoryCache, HistoryParts};
 use crate::inbox::{InboxControl, InboxParts, InboxShared};
 use crate::limits_config::LimitsError;
+use crate::media::MediaLinks;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
 use crate::post::{PipelineParts, PostPipeline};
@@ -65,6 +66,8 @@ pub struct Parts {
     pub names: Option<Arc<AccountNames>>,
     /// Takes letters and groups; `None` where they are off.
     pub inbox: Option<InboxParts>,
+    /// Secrets of references to media and of their addresses; `None` where messages have no media.
+    pub media: Option<Arc<AddressKeys>>,
 }
 
 /// One uplink of a process, shared by its request handlers and its tasks.
@@ -102,8 +105,21 @@ impl Uplink {
     /// # Errors
     /// When a limit or the list of gifts in `config` cannot be used.
     pub fn new(parts: Parts, config: UplinkConfig, metrics: UplinkMetrics) -> Result<Arc<Self>, LimitsError> {
-        let Parts { bus, store, keyring, quota, moderator, ledger, anonymous, tracer, pages, names, inbox } =
-            parts;
+        let Parts {
+            bus,
+            store,
+            keyring,
+            quota,
+            moderator,
+            ledger,
+            anonymous,
+            tracer,
+            pages,
+            names,
+            inbox,
+            media,
+        } = parts;
+        let media = MediaLinks::new(media);
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let check_log = Arc::<CheckLog>::default();
@@ -140,6 +156,7 @@ impl Uplink {
                 moderator: Arc::clone(&moderator),
                 audit: Arc::clone(&audit),
                 names: names.clone(),
+                media: media.clone(),
             };
             InboxControl::new(parts, shared)
         });
@@ -155,6 +172,7 @@ impl Uplink {
             reviews: Arc::clone(&reviews),
             words: Arc::clone(&words),
             names,
+            media: media.clone(),
         };
         let actions = Arc::new(ActionControl::new(ActionParts {
             bus: Arc::clone(&bus),
@@ -175,6 +193,7 @@ impl Uplink {
             hidings: Arc::clone(control.hidings()),
             pages,
             reads: metrics.history_reads.clone(),
+            media,
         };
         Ok(Arc::new(Uplink {
             history: HistoryCache::new(history, &config),

@@ -60,7 +60,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("quota", 3, &["counters", "flow", "guarded", "part", "protocol", "secret"]),
     allowed("store", 3, &["clock", "inbox", "part", "protocol", "secret"]),
     allowed("archiver", 4, &["backoff", "bus", "clock", "part", "protocol", "store", "trace"]),
-    allowed("courier", 4, &["backoff", "bus", "clock", "inbox", "part", "protocol", "store"]),
+    allowed("courier", 4, &["backoff", "bus", "clock", "inbox", "part", "protocol", "store", "token"]),
     allowed(
         "entry",
         4,

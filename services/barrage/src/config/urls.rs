@@ -38,6 +38,7 @@ pub(super) fn origins(config: &Config, found: &mut Vec<Problem>) {
         ("irc.entry_url", &config.irc.entry_url.iter().cloned().collect()),
         ("probe.entry_url", &config.probe.entry_url.iter().cloned().collect()),
         ("probe.sites", &config.probe.sites.iter().map(|site| site.entry_url.clone()).collect()),
+        ("entry.media.hosts", &config.entry.media.hosts.iter().map(|host| host.url.clone()).collect()),
         ("nats.admin_url", &config.nats.iter().filter_map(|nats| nats.admin_url.clone()).collect()),
     ] {
         for url in urls.iter().filter(|url| !is_url(url, &["http", "https"])) {
@@ -52,6 +53,8 @@ pub(super) fn entry_addresses(config: &Config, found: &mut Vec<Problem>) {
     found.extend(wrong.into_iter().map(|(index, expected)| {
         Problem::new("entry.addresses", format!("entry.addresses, number {}: {expected}", index + 1))
     }));
+    let wrong = barrage_entry::media_problems(&config.entry.media);
+    found.extend(wrong.into_iter().map(|(key, expected)| Problem::new(key, format!("{key}: {expected}"))));
     if config.entry.urls.len() > ENTRIES_MAX {
         found.push(Problem::value(
             "entry.urls",

@@ -12,6 +12,7 @@ use barrage_store::{InboxReads, InboxStore, PostgresInbox, SqliteInbox};
 use barrage_uplink::InboxParts;
 
 use super::context::ProcessContext;
+use super::media;
 use crate::config::Config;
 use crate::data_dir;
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
@@ -77,6 +78,7 @@ impl Inbox {
             Some(mail) => {
                 let (mail, store) = (Arc::clone(mail), Arc::clone(&store));
                 let (queue, mailer) = Mailer::new(&config, self.lanes.lanes(), mail, store, metrics.clone());
+                let mailer = mailer.with_addresses(media::of_messages(context)?);
                 let stop = stop.clone();
                 tasks.spawn(Task::new("mail", Stage::Archiver), Wakeup::OwnTimer, async move {
                     mailer.run(stop).await;

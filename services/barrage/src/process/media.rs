@@ -8,7 +8,8 @@ use anyhow::Context;
 use barrage_blob::Blobs;
 use barrage_counters::Quota;
 use barrage_http::{AddressLimits, AllowedOrigins, Front, HttpMetrics, Tls};
-use barrage_media::{AddressKeys, Media, MediaParts};
+use barrage_media::{Media, MediaParts};
+use barrage_token::AddressKeys;
 use tokio::net::TcpListener;
 
 use super::context::ProcessContext;
@@ -33,6 +34,15 @@ impl MediaListeners {
                 .with_context(|| format!("{address} cannot be listened on (media.listen)"))
         };
         Ok(MediaListeners(config.media.listen.iter().map(bind).collect::<anyhow::Result<_>>()?))
+    }
+
+    /// Returns the ports of the listeners.
+    pub(super) fn ports(&self) -> Vec<u16> {
+        self.0
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .map(|address| address.port())
+            .collect()
     }
 
     /// Lines of the report that the process is up.
@@ -100,7 +110,7 @@ pub(super) fn start(
     Ok(media)
 }
 
-/// Reads the secrets that sign addresses; `up` makes one where none is configured.
+/// Reads the secrets that sign addresses and references; `up` makes one where none is configured.
 fn addresses(context: &ProcessContext) -> anyhow::Result<AddressKeys> {
     let config = &context.config;
     let signing: PathBuf = match &config.media.key_file {
@@ -112,6 +122,13 @@ fn addresses(context: &ProcessContext) -> anyhow::Result<AddressKeys> {
     };
     let retired = config.media.retired_key_files.iter().map(PathBuf::as_path);
     Ok(AddressKeys::load(&signing, retired, config.media.address_secs)?)
+}
+
+/// Reads these secrets for the media in messages; `None` where there are no media: in `up` without the role, and in
+/// another process without `media.key_file`.
+pub(super) fn of_messages(context: &ProcessContext) -> anyhow::Result<Option<Arc<AddressKeys>>> {
+    let has_media = context.roles.media || context.config.media.key_file.is_some();
+    Ok(if has_media { Some(Arc::new(addresses(context)?)) } else { None })
 }
 
 /// Returns the origins and host names that the listeners accept: those of the configuration, and the page of this

@@ -94,7 +94,7 @@ async fn run(mut config: Config, options: StartOptions) -> anyhow::Result<()> {
     follow_keys(&context, &mut tasks);
     traces::start(&mut context, &mut tasks);
     let health = start_health(&context, &mut tasks);
-    let services = Services::start(&context, &listeners, replay, &mut tasks)?;
+    let services = Services::start(&context, (&listeners, media.as_ref()), replay, &mut tasks)?;
     let mut announcement = listeners.announcement(roles, &context.config, ready);
     if let Some(irc) = irc {
         announcement.lines.splice(1..1, irc.lines());

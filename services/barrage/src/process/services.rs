@@ -9,7 +9,7 @@ use barrage_archiver::ArchiverMetrics;
 use barrage_bus::Bus;
 use barrage_counters::LocalQuotaMetrics;
 use barrage_counters::{LocalQuota, Quota};
-use barrage_entry::{Entry, LocalEndpoints};
+use barrage_entry::{Entry, LocalEndpoints, LocalMedia};
 use barrage_gateway::{Access, Gateway, GatewayMetrics};
 use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AuditLog, AuditSink, DirectRoute, Greeter};
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use super::breakers::{Breakers, SwitchMetrics};
 use super::context::ProcessContext;
 use super::listeners::Listeners;
+use super::media::MediaListeners;
 use super::{audit, fleet_ledger, media};
 use crate::replay::{self, Replay};
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
@@ -53,7 +54,7 @@ impl Services {
     /// Starts the parts of all roles of the process.
     pub(super) fn start(
         context: &ProcessContext,
-        listeners: &Listeners,
+        (listeners, media): (&Listeners, Option<&MediaListeners>),
         replay: Option<Replay>,
         tasks: &mut Supervisor,
     ) -> anyhow::Result<Services> {
@@ -90,7 +91,7 @@ impl Services {
             names = services.start_uplink(context, quota, store, replay, tasks)?;
         }
         if let (Some(quota), true) = (&quota, roles.entry) {
-            services.start_entry(context, quota, names, listeners, tasks)?;
+            services.start_entry(context, quota, names, (listeners, media), tasks)?;
         } else if roles.gateway || roles.uplink {
             // Clients measure gateways and uplinks by the race resource.
             let race = barrage_entry::race_router(context.config.entry.race_bytes);
@@ -149,12 +150,16 @@ impl Services {
         context: &ProcessContext,
         quota: &SharedQuota,
         names: Option<Arc<AccountNames>>,
-        listeners: &Listeners,
+        (listeners, media): (&Listeners, Option<&MediaListeners>),
         tasks: &mut Supervisor,
     ) -> anyhow::Result<()> {
         let (config, keyring) = (&context.config, &context.keyring);
         let ports = listeners.addresses.iter().map(|address| address.port()).collect();
-        let local = LocalEndpoints { is_tls: config.http.tls_cert_file.is_some(), ports };
+        let media = LocalMedia {
+            base_url: config.media.base_url.clone(),
+            ports: media.map(MediaListeners::ports).unwrap_or_default(),
+        };
+        let local = LocalEndpoints { is_tls: config.http.tls_cert_file.is_some(), ports, media };
         let (bus, quota) = (Arc::clone(&context.bus), Arc::clone(&quota.quota));
         let entry =
             Entry::new(bus, quota, local, config.entry.clone(), &context.registry, Arc::clone(keyring))?;
@@ -323,6 +328,7 @@ fn uplink(
             None => None,
         },
         names: names.clone(),
+        media: media::of_messages(context)?,
     };
     let breakers = Breakers { redis: quota.breaker.clone(), moderator: Arc::clone(&moderator) };
     let switches = SwitchMetrics::new(&context.registry)?;

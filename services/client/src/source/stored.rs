@@ -182,6 +182,7 @@ mod tests {
             carrier: None,
             addresses: std::collections::BTreeMap::new(),
             entries: Vec::new(),
+            media: None,
             issued_ms: None,
         };
         Stored::new(ENTRY, &"demo".parse().unwrap(), &answer, 1_000)

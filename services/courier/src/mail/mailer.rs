@@ -1,5 +1,6 @@
 //! The task of the mail: queues, clocks and sends around the [`Desk`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use barrage_backoff::Backoff;
 use barrage_bus::{Attachments, BusError, Mail, MailReceiver, UserHash};
 use barrage_inbox::Changes;
 use barrage_store::InboxStore;
+use barrage_token::AddressKeys;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,8 @@ pub struct Mailer {
     desk: Desk,
     metrics: CourierMetrics,
     rolled_at: Option<Duration>,
+    /// Signs addresses of media in items; `None` where letters have none.
+    addresses: Option<Arc<AddressKeys>>,
 }
 
 impl Mailer {
@@ -49,7 +53,13 @@ impl Mailer {
             members_max: config.group_members_cached_max,
         };
         let desk = Desk::new(rand::random(), lanes, bounds);
-        (queue, Mailer { mail, store, batches, desk, metrics, rolled_at: None })
+        (queue, Mailer { mail, store, batches, desk, metrics, rolled_at: None, addresses: None })
+    }
+
+    /// Signs addresses of media in the items that are told, by these keys.
+    #[must_use]
+    pub fn with_addresses(self, addresses: Option<Arc<AddressKeys>>) -> Self {
+        Mailer { addresses, ..self }
     }
 
     /// Runs until `shutdown`, and then sends what waits.
@@ -125,7 +135,8 @@ impl Mailer {
                 }
             }
         }
-        let sent = self.desk.take(lane, changes, now());
+        let changes = signed(changes, self.addresses.as_deref());
+        let sent = self.desk.take(lane, &changes, now());
         self.send(sent);
     }
 
@@ -164,6 +175,19 @@ impl Mailer {
             self.mail.send(&gateway, envelope);
         }
     }
+}
+
+/// Returns the changes with addresses of media that are signed now: the tables keep none.
+fn signed<'c>(changes: &'c Changes, addresses: Option<&AddressKeys>) -> Cow<'c, Changes> {
+    let mut signed = Cow::Borrowed(changes);
+    let Some(addresses) = addresses else { return signed };
+    let now_secs = barrage_clock::unix_ms() / 1_000;
+    for (at, item) in changes.items.iter().enumerate() {
+        if let Some(body) = addresses.renewed(&item.body, |_| false, now_secs) {
+            signed.to_mut().items[at].body = body;
+        }
+    }
+    signed
 }
 
 fn now() -> Duration {

@@ -4,5 +4,5 @@ mod region;
 mod urls;
 
 pub use region::RegionTable;
-pub use urls::LocalEndpoints;
-pub(crate) use urls::{base_urls, downlinks, request_host};
+pub use urls::{LocalEndpoints, LocalMedia};
+pub(crate) use urls::{base_urls, downlinks, media_urls, request_host};

@@ -16,6 +16,29 @@ pub struct LocalEndpoints {
     pub is_tls: bool,
     /// Ports of the public listeners, in order.
     pub ports: Vec<u16>,
+    /// Media of this process.
+    pub media: LocalMedia,
+}
+
+/// Media of the process of an entry.
+#[derive(Debug, Clone, Default)]
+pub struct LocalMedia {
+    /// Base URL of `media.base_url`.
+    pub base_url: Option<String>,
+    /// Ports of the listeners of media; none where the process has no media.
+    pub ports: Vec<u16>,
+}
+
+/// Returns the base URLs of the media of this process for a client that asked `host`.
+pub(crate) fn media_urls(host: &str, local: &LocalEndpoints) -> Vec<String> {
+    if local.media.ports.is_empty() {
+        return Vec::new();
+    }
+    if let Some(url) = &local.media.base_url {
+        return vec![url.trim_end_matches('/').to_owned()];
+    }
+    let (scheme, name) = (if local.is_tls { "https" } else { "http" }, host_name(host));
+    local.media.ports.iter().map(|port| format!("{scheme}://{name}:{port}")).collect()
 }
 
 /// Returns the base URLs of an instance: its own, or `host` with each of the local ports.
@@ -78,10 +101,23 @@ mod tests {
 
     #[test]
     fn instance_without_base_url_is_on_the_asked_host() {
-        let local = |is_tls| LocalEndpoints { is_tls, ports: vec![8080, 9090] };
+        let local = |is_tls| LocalEndpoints { is_tls, ports: vec![8080, 9090], media: LocalMedia::default() };
         assert_eq!(base_urls(&[], "h:8080", &local(false)), ["http://h:8080", "http://h:9090"]);
         assert_eq!(base_urls(&[], "h", &local(true)), ["https://h", "https://h:8080", "https://h:9090"]);
         assert_eq!(base_urls(&["https://cdn".to_owned()], "h", &local(false)), ["https://cdn"]);
+    }
+
+    #[test]
+    fn media_of_this_process_are_on_their_own_ports_of_the_asked_host() {
+        let local = |base_url: Option<&str>, ports: &[u16]| LocalEndpoints {
+            is_tls: true,
+            ports: vec![8080],
+            media: LocalMedia { base_url: base_url.map(str::to_owned), ports: ports.to_vec() },
+        };
+        assert_eq!(media_urls("h:8080", &local(None, &[8082, 8083])), ["https://h:8082", "https://h:8083"]);
+        assert_eq!(media_urls("[::1]:8080", &local(None, &[8082])), ["https://[::1]:8082"]);
+        assert_eq!(media_urls("h", &local(Some("https://m.example/"), &[8082])), ["https://m.example"]);
+        assert!(media_urls("h", &local(Some("https://m.example"), &[])).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use barrage_http::{ApiError, ClientAddr, bearer, body};
 use barrage_protocol::entry::RaceReport;
+use barrage_protocol::facts::NetworkType;
 use barrage_protocol::{Code, RoomId};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -53,6 +54,8 @@ pub(super) struct EntryQuery {
     /// Whether the client takes a slot of the join queue.
     #[serde(default)]
     purpose: Purpose,
+    /// Type of the client's network, which chooses `media.piece_bytes`: `wifi`, `cellular` or `ethernet`.
+    network: Option<String>,
 }
 
 /// Answers where to connect for a room.
@@ -71,7 +74,8 @@ async fn query(
         Some(found) if found.closed => return Err(ApiError::new(Code::RoomClosed, "the room is closed")),
         Some(_) => {}
     }
-    respond(&entry, Question { room: Some(&room), purpose: query.purpose }, &headers, address)
+    let network = query.network.as_deref().map_or_else(NetworkType::default, NetworkType::parse);
+    respond(&entry, Question { room: Some(&room), purpose: query.purpose, network }, &headers, address)
 }
 
 /// Answers a probe with every gateway and uplink. Needs a token of the role probe.
@@ -96,7 +100,12 @@ async fn fallback(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     entry.limit(address).await?;
-    respond(&entry, Question { room: None, purpose: Purpose::Watch }, &headers, address)
+    respond(
+        &entry,
+        Question { room: None, purpose: Purpose::Watch, network: NetworkType::default() },
+        &headers,
+        address,
+    )
 }
 
 fn respond(

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use barrage_bus::{InstanceReport, Place, Role, UplinkLoad};
-use barrage_entry::EntryConfig;
+use barrage_entry::{EntryConfig, MediaHost, MediaHostsConfig};
 use barrage_protocol::entry::EntryAnswer;
 use barrage_scaling::LoadReport;
 use http::{Request, StatusCode};
@@ -173,4 +173,41 @@ async fn race_times_order_gateways_and_uplinks_for_their_own_region_alone() {
     assert!(gateways > 260 && uplinks > 260, "{gateways}, {uplinks}");
     let (gateways, _) = firsts_of_west(&site).await;
     assert!(gateways > 270, "reports of the east say nothing about the west: {gateways}");
+}
+
+#[tokio::test]
+async fn answer_names_the_media_host_of_the_clients_region_and_the_pieces_of_its_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("regions.csv");
+    std::fs::write(&file, "10.1.0.0/16,east,telecom\n10.2.0.0/16,west,unicom\n").unwrap();
+    let host = |region: &str| MediaHost {
+        url: format!("https://media.{region}"),
+        region: Some(region.into()),
+        carriers: Vec::new(),
+    };
+    let media = MediaHostsConfig {
+        hosts: vec![host("east"), host("west")],
+        slow_carriers: vec!["unicom".into()],
+        ..MediaHostsConfig::default()
+    };
+    let site = Site::new(EntryConfig { region_file: Some(file), media, ..unbounded() }).await;
+    gateway(&site, "east", "east", 0).await;
+    let plan = async |from, network: &str| {
+        let answer = ask_with(&site, from, network, ("accept", "*/*")).await;
+        answer.media.unwrap()
+    };
+    let east = plan(EAST, "&network=ethernet").await;
+    assert_eq!(east.hosts, ["https://media.east", "https://media.west"]);
+    let sizes = (east.piece_bytes, plan(EAST, "&network=cellular").await.piece_bytes);
+    assert_eq!(sizes, (2 << 20, 256 << 10));
+    let west = plan(WEST, "").await;
+    assert_eq!((west.hosts[0].as_str(), west.piece_bytes), ("https://media.west", 256 << 10));
+}
+
+#[tokio::test]
+async fn answer_names_the_media_of_its_own_process_where_no_hosts_are_configured() {
+    let site = Site::new(unbounded()).await;
+    gateway(&site, "east", "east", 0).await;
+    let media = ask(&site, EAST).await.media.unwrap();
+    assert_eq!((media.hosts, media.piece_bytes), (vec!["http://live.example:8082".to_owned()], 1 << 20));
 }

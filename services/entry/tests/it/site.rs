@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use barrage_bus::{Bus, BusConfig, BusMetrics, Change, EmbeddedBus, InstanceReport, Role, RoomSettings};
 use barrage_counters::{LocalQuota, LocalQuotaConfig, LocalQuotaMetrics};
-use barrage_entry::{Entry, EntryConfig, LocalEndpoints, admin_router, router};
+use barrage_entry::{Entry, EntryConfig, LocalEndpoints, LocalMedia, admin_router, router};
 use barrage_http::{AdminGate, AuditLog, ClientAddr};
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::entry::{EntryAnswer, Transport};
@@ -47,7 +47,9 @@ impl Site {
         }
         let quota = LocalQuota::new(&LocalQuotaConfig::default(), LocalQuotaMetrics::new(&registry).unwrap());
         let keyring = Arc::new(Keyring::from_secret(&[7; 32], &TokenConfig::default()).unwrap());
-        let (quota, here) = (Arc::new(quota), LocalEndpoints { is_tls: false, ports: vec![8080, 9090] });
+        let media = LocalMedia { base_url: None, ports: vec![8082] };
+        let (quota, here) =
+            (Arc::new(quota), LocalEndpoints { is_tls: false, ports: vec![8080, 9090], media });
         let signing = Arc::clone(&keyring);
         let entry = Entry::new(Arc::clone(&bus), quota, here, config, &registry, signing).unwrap();
         let gate = AdminGate::new(Arc::clone(&keyring), Arc::new(AuditLog), &registry).unwrap();

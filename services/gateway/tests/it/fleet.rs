@@ -320,6 +320,7 @@ async fn answer(State(bus): State<Arc<dyn Bus>>) -> Json<EntryAnswer> {
         carrier: None,
         addresses: std::collections::BTreeMap::new(),
         entries: Vec::new(),
+        media: None,
         issued_ms: None,
     })
 }

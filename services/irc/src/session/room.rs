@@ -126,7 +126,9 @@ impl Room {
         if is_own && !reader.echo {
             return None;
         }
-        let mut line = ServerLine::of_user(&nick, "PRIVMSG").param(&self.channel).text(&body.text);
+        // A picture may come without a text.
+        let text = if body.text.is_empty() { "[picture]" } else { &body.text };
+        let mut line = ServerLine::of_user(&nick, "PRIVMSG").param(&self.channel).text(text);
         if body.kind == "super_chat" {
             line = line.tag("bits", body.amount_minor);
             line = line.tag("pinned-chat-paid-amount", body.amount_minor);

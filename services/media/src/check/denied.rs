@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use barrage_protocol::Digest;
 use parking_lot::Mutex;
 
-use crate::digest::Digest;
 use crate::error::MediaError;
 
 /// Largest file in bytes: about a million digests, 64 MB in memory.

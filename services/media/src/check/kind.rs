@@ -1,10 +1,8 @@
 //! What a file is, by its first bytes.
 
-use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, MediaKind};
 use serde::{Deserialize, Serialize};
-
-use crate::record::Kind;
 
 /// Bytes of a file that are looked at.
 pub(super) const LOOKED_AT_BYTES: usize = 8 * 1024;
@@ -25,15 +23,15 @@ pub(super) enum Found {
     /// Decoded, and written anew.
     Picture(Format),
     /// A clip or sound in the boxes of MP4, whose index must be at its start.
-    Boxes(Kind, &'static str),
+    Boxes(MediaKind, &'static str),
     /// Delivered as it is.
-    Plain(Kind, &'static str),
+    Plain(MediaKind, &'static str),
 }
 
 impl Found {
-    const fn kind(self) -> Kind {
+    const fn kind(self) -> MediaKind {
         match self {
-            Found::Picture(_) => Kind::Image,
+            Found::Picture(_) => MediaKind::Image,
             Found::Boxes(kind, _) | Found::Plain(kind, _) => kind,
         }
     }
@@ -49,24 +47,24 @@ pub(super) fn find(start: &[u8], declared: Option<&str>) -> Result<Found, Refusa
         Some("image/png") => Found::Picture(Format::Png),
         Some("image/webp") => Found::Picture(Format::Webp),
         Some("video/mp4" | "video/quicktime" | "video/x-m4v") if is_sound => {
-            Found::Boxes(Kind::Audio, "audio/mp4")
+            Found::Boxes(MediaKind::Audio, "audio/mp4")
         }
-        Some("video/mp4" | "video/quicktime" | "video/x-m4v") => Found::Boxes(Kind::Video, "video/mp4"),
-        Some("audio/m4a" | "audio/mp4" | "audio/x-m4a") => Found::Boxes(Kind::Audio, "audio/mp4"),
-        Some("video/webm" | "video/x-matroska") if is_sound => Found::Plain(Kind::Audio, "audio/webm"),
-        Some("video/webm") => Found::Plain(Kind::Video, "video/webm"),
-        Some("audio/mpeg") => Found::Plain(Kind::Audio, "audio/mpeg"),
+        Some("video/mp4" | "video/quicktime" | "video/x-m4v") => Found::Boxes(MediaKind::Video, "video/mp4"),
+        Some("audio/m4a" | "audio/mp4" | "audio/x-m4a") => Found::Boxes(MediaKind::Audio, "audio/mp4"),
+        Some("video/webm" | "video/x-matroska") if is_sound => Found::Plain(MediaKind::Audio, "audio/webm"),
+        Some("video/webm") => Found::Plain(MediaKind::Video, "video/webm"),
+        Some("audio/mpeg") => Found::Plain(MediaKind::Audio, "audio/mpeg"),
         Some("audio/ogg" | "audio/opus" | "application/ogg" | "video/ogg") => {
-            Found::Plain(Kind::Audio, "audio/ogg")
+            Found::Plain(MediaKind::Audio, "audio/ogg")
         }
-        Some("application/pdf") => Found::Plain(Kind::File, "application/pdf"),
-        _ => Found::Plain(Kind::File, "application/octet-stream"),
+        Some("application/pdf") => Found::Plain(MediaKind::File, "application/pdf"),
+        _ => Found::Plain(MediaKind::File, "application/octet-stream"),
     };
     let declared_kind = match declared.and_then(|declared| declared.split('/').next()) {
-        Some("image") if declared == Some("image/svg+xml") => Kind::File,
-        Some("image") => Kind::Image,
-        Some("video") => Kind::Video,
-        Some("audio") => Kind::Audio,
+        Some("image") if declared == Some("image/svg+xml") => MediaKind::File,
+        Some("image") => MediaKind::Image,
+        Some("video") => MediaKind::Video,
+        Some("audio") => MediaKind::Audio,
         _ => return Ok(found),
     };
     if declared_kind != found.kind() {
@@ -91,8 +89,8 @@ mod tests {
         assert_eq!(find(PNG, None), Ok(Found::Picture(Format::Png)));
         assert_eq!(find(PNG, Some("image/jpeg")), Ok(Found::Picture(Format::Png)), "both are pictures");
         assert_eq!(find(GIF_JS, None), Ok(Found::Picture(Format::Gif)), "decoded, and written anew");
-        assert_eq!(find(MP4, None), Ok(Found::Boxes(Kind::Video, "video/mp4")));
-        assert_eq!(find(MP4, Some("audio/mp4")), Ok(Found::Boxes(Kind::Audio, "audio/mp4")));
+        assert_eq!(find(MP4, None), Ok(Found::Boxes(MediaKind::Video, "video/mp4")));
+        assert_eq!(find(MP4, Some("audio/mp4")), Ok(Found::Boxes(MediaKind::Audio, "audio/mp4")));
         for (bytes, declared) in
             [(PNG, "video/mp4"), (MP4, "image/png"), (&b"<html>"[..], "image/png"), (b"", "audio/ogg")]
         {
@@ -102,7 +100,7 @@ mod tests {
 
     #[test]
     fn pages_scripts_and_archives_are_files() {
-        let file = Ok(Found::Plain(Kind::File, "application/octet-stream"));
+        let file = Ok(Found::Plain(MediaKind::File, "application/octet-stream"));
         for bytes in [
             &b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'>"[..],
             b"<html><script>",
@@ -114,6 +112,6 @@ mod tests {
             assert_eq!(find(bytes, Some("text/html")), file);
         }
         assert_eq!(find(b"<svg>", Some("image/svg+xml")), file);
-        assert_eq!(find(b"%PDF-1.7 PK\x03\x04", None), Ok(Found::Plain(Kind::File, "application/pdf")));
+        assert_eq!(find(b"%PDF-1.7 PK\x03\x04", None), Ok(Found::Plain(MediaKind::File, "application/pdf")));
     }
 }

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, Digest, MediaKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -20,7 +20,6 @@ use super::job::{Bounds, Job, Outcome};
 use super::kind::{Format, Found, LOOKED_AT_BYTES, find};
 use super::store::{self, Checked};
 use crate::config::CheckConfig;
-use crate::digest::Digest;
 use crate::media::Media;
 use crate::metrics::CheckEnd;
 use crate::spool::Upload;
@@ -142,7 +141,7 @@ async fn make(
     }
 }
 
-fn original(kind: crate::record::Kind, media_type: &str, file: &Path) -> Checked {
+fn original(kind: MediaKind, media_type: &str, file: &Path) -> Checked {
     let form = Form { name: ORIGINAL.to_owned(), media_type: media_type.to_owned(), file: file.to_owned() };
     Checked { kind, picture: None, forms: vec![form] }
 }
@@ -197,7 +196,7 @@ async fn decode(
     };
     match outcome {
         Outcome::Decoded { picture, forms } => {
-            Ok(Checked { kind: crate::record::Kind::Image, picture: Some(picture), forms })
+            Ok(Checked { kind: MediaKind::Image, picture: Some(picture), forms })
         }
         Outcome::Refused(refusal) => Err(Problem::Refused(refusal)),
         Outcome::Failed(error) => Err(Problem::Failed(error)),

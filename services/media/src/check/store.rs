@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
+use barrage_protocol::digest::hex;
+use barrage_protocol::{Digest, MediaKind};
+use barrage_token::Visibility;
 use bytes::Bytes;
 
 use super::form::{Form, Picture, Problem};
-use crate::digest::{Digest, hex};
 use crate::known::{ANSWERS, Answers};
 use crate::media::Media;
-use crate::record::{Kind, MediaRecord, Variant};
+use crate::record::{MediaRecord, Variant};
 use crate::spool::Upload;
-use crate::upload::Visibility;
 
 /// Name of the blob with the record of a medium.
 pub(crate) const RECORD: &str = "record.json";
@@ -20,7 +21,7 @@ const ETAG_BYTES: usize = 12;
 /// What a check has found and made.
 #[derive(Debug)]
 pub(super) struct Checked {
-    pub(super) kind: Kind,
+    pub(super) kind: MediaKind,
     pub(super) picture: Option<Picture>,
     pub(super) forms: Vec<Form>,
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::upload::Visibility;
+use barrage_token::Visibility;
 
 /// Time in seconds for which a browser may keep a private medium.
 const PRIVATE_SECS: u64 = 3_600;

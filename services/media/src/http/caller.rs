@@ -2,11 +2,10 @@
 
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::Code;
-use barrage_token::{Identity, Role};
+use barrage_token::{Identity, Role, Visibility};
 use http::HeaderMap;
 
 use crate::media::Media;
-use crate::upload::Visibility;
 
 /// Start of the ids of guests, who have no account.
 const GUEST: &str = "guest-";

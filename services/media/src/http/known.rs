@@ -7,20 +7,20 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use barrage_http::{ApiError, body};
-use barrage_protocol::Code;
+use barrage_protocol::digest::hex;
+use barrage_protocol::media::ReferenceAnswer;
+use barrage_protocol::{Code, Digest, UserId};
+use barrage_token::Visibility;
 use bytes::Bytes;
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller::caller;
-use super::view::MediaView;
-use crate::digest::{Digest, hex};
 use crate::error::store;
 use crate::known::{ANSWERS, Answers, CHALLENGES, Challenge, challenge};
 use crate::media::Media;
 use crate::metrics::Created;
-use crate::upload::Visibility;
 
 const BODY_BYTES_MAX: usize = 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,8 +54,9 @@ pub(super) enum KnownAnswer {
     },
     /// The medium is the caller's as well.
     Known {
-        /// The medium with its addresses.
-        media: MediaView,
+        /// The medium with its addresses, and a reference to it.
+        #[serde(flatten)]
+        medium: ReferenceAnswer,
     },
     /// The proof is wrong, was given before, or the file is not here: upload it.
     Unknown,
@@ -96,7 +97,7 @@ pub(super) async fn handle(
         }
         (Some(nonce), Some(answer)) => {
             let Some(answers) = answers else { return Ok(Json(KnownAnswer::Unknown)) };
-            prove(&media, &request, digest, nonce, answer, answers).await
+            prove(&media, &request, (digest, &by.user), nonce, answer, answers).await
         }
         _ => Err(ApiError::new(Code::BadRequest, "send nonce and answer together, or neither of them")),
     }
@@ -112,12 +113,8 @@ fn ask(challenge: &Challenge) -> KnownAnswer {
 
 /// Reads the answers of a medium that the user may have without its bytes: one that the user has uploaded before, or one
 /// that is public.
-async fn answers(
-    media: &Media,
-    digest: Digest,
-    user: &barrage_protocol::UserId,
-) -> Result<Option<Answers>, ApiError> {
-    if media.denied.has(digest) || !media.is_owner(digest, user).await? {
+async fn answers(media: &Media, digest: Digest, user: &UserId) -> Result<Option<Answers>, ApiError> {
+    if media.denied.has(digest) || media.visible_to(digest, user).await?.is_none() {
         return Ok(None);
     }
     let name = Media::blob(digest, ANSWERS)?;
@@ -128,7 +125,7 @@ async fn answers(
 async fn prove(
     media: &Arc<Media>,
     request: &KnownRequest,
-    digest: Digest,
+    (digest, user): (Digest, &UserId),
     nonce: &str,
     answer: &str,
     mut answers: Answers,
@@ -143,5 +140,6 @@ async fn prove(
     let kept = serde_json::to_vec(&answers).unwrap_or_default();
     media.blobs.put(&Media::blob(digest, ANSWERS)?, Bytes::from(kept)).await.map_err(store)?;
     media.metrics.created(Created::Known);
-    Ok(Json(KnownAnswer::Known { media: MediaView::of(media, &record, Visibility::Private) }))
+    let visibility = media.visible_to(digest, user).await?.unwrap_or(Visibility::Private);
+    Ok(Json(KnownAnswer::Known { medium: media.referred(&record, visibility, user)? }))
 }

@@ -8,18 +8,17 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use barrage_blob::Pieces;
 use barrage_http::ApiError;
-use barrage_protocol::Code;
+use barrage_protocol::{Code, Digest};
+use barrage_token::{AddressQuery, SignedPath, Visibility};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::deliver::{AddressQuery, Conditions, Described, SignedPath, Wanted, describe, wanted};
-use crate::digest::Digest;
+use crate::deliver::{Conditions, Described, Wanted, describe, wanted};
 use crate::error::store;
 use crate::media::Media;
 use crate::metrics::Delivery;
 use crate::record::{MediaRecord, Variant};
-use crate::upload::Visibility;
 
 /// Answers with a variant of a medium, to whoever has its address.
 pub(super) async fn handle(

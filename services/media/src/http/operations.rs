@@ -3,10 +3,11 @@
 use barrage_openapi::Method::{Delete, Get, Head, Patch, Post};
 use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
+use barrage_protocol::media::{ReferenceAnswer, ReferenceRequest};
+use barrage_token::AddressQuery;
 
 use super::known::{KnownAnswer, KnownRequest};
 use super::view::UploadView;
-use crate::deliver::AddressQuery;
 
 const UPLOADS: &str = "/v1/uploads";
 const UPLOAD: &str = "/v1/uploads/{upload}";
@@ -48,6 +49,15 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<KnownRequest>()
         .answers::<KnownAnswer>(200, "The challenge, or the medium."),
+        sender(
+            "media_refer",
+            Post,
+            "/v1/media/references",
+            "Signs a reference to a medium for one message of the caller.",
+        )
+        .body::<ReferenceRequest>()
+        .answers::<ReferenceAnswer>(200, "The reference, and the medium with addresses.")
+        .refuses(&[Code::NotFound]),
         Operation::new(
             "media_read",
             Get,

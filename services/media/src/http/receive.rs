@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use barrage_http::ApiError;
-use barrage_protocol::Code;
+use barrage_protocol::{Code, Digest};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-use crate::digest::Digest;
 use crate::error::disk;
 use crate::media::Media;
 use crate::metrics::StreamEnd;

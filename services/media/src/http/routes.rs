@@ -7,7 +7,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, head, post};
 use barrage_http::AllowedOrigins;
 
-use super::{create, known, media, tus, uploads};
+use super::{create, known, media, references, tus, uploads};
 use crate::media::Media;
 
 /// Returns the public routes. Pages of `origins` may use them.
@@ -23,6 +23,7 @@ pub(crate) fn router(media: &Arc<Media>, origins: &AllowedOrigins) -> Router {
     Router::new()
         .route("/v1/uploads/known", post(known::handle))
         .route("/v1/media/{digest}/{variant}", get(media::handle))
+        .route("/v1/media/references", post(references::handle))
         .merge(uploads)
         .with_state(Arc::clone(media))
         .fallback(barrage_http::error::not_found)

@@ -2,13 +2,13 @@
 
 use barrage_http::ApiError;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::{MediaReference, MediaView};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::media::Media;
-use crate::record::{Kind, MediaRecord};
 use crate::spool::Upload;
-use crate::upload::{Stage, Visibility};
+use crate::upload::Stage;
 
 /// An upload as its sender sees it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,6 +29,12 @@ pub(crate) struct UploadView {
     /// The medium, once the check has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<MediaView>,
+    /// What a post or a letter of the sender has in `media`, once the check has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<MediaReference>,
+    /// Unix time in milliseconds from which uplinks refuse the reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference_expires_ms: Option<u64>,
     /// Why the check refused the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Refusal>,
@@ -50,41 +56,6 @@ enum State {
     Refused,
 }
 
-/// A medium with the addresses of its variants.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MediaView {
-    /// SHA-256 of the uploaded bytes, by which the medium is named.
-    pub digest: String,
-    /// What a client shows it as.
-    pub kind: Kind,
-    /// Width in pixels, of a picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Height in pixels, of a picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// Whether the picture moves.
-    pub is_animated: bool,
-    /// Placeholder of a picture to draw before its bytes come: a thumbhash in Base64.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub thumbhash: Option<String>,
-    /// Forms of the medium, the smallest first.
-    pub variants: Vec<VariantView>,
-}
-
-/// One form of a medium.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct VariantView {
-    /// Name of the form: the longest side in pixels, or `original`.
-    pub name: String,
-    /// Media type of the bytes, such as `image/webp`.
-    pub media_type: String,
-    /// Length of the form in bytes.
-    pub length: u64,
-    /// Address of the bytes, which ends at a full hour unless the medium is public.
-    pub url: String,
-}
-
 impl UploadView {
     /// Makes the view of an upload; reads the record of a finished one.
     pub(super) async fn of(media: &Media, upload: &Upload) -> Result<Self, ApiError> {
@@ -96,6 +67,12 @@ impl UploadView {
             Stage::Ready { digest } => (State::Ready, media.record(digest).await?, None),
             Stage::Refused { refusal } => (State::Refused, None, Some(refusal)),
         };
+        let visibility = head.metadata.visibility;
+        let referred = record.map(|record| media.referred(&record, visibility, &head.user)).transpose()?;
+        let (view, reference, expires_ms) = match referred {
+            Some(answer) => (Some(answer.media), Some(answer.reference), Some(answer.expires_ms)),
+            None => (None, None, None),
+        };
         Ok(UploadView {
             id: head.id.to_string(),
             state,
@@ -103,29 +80,10 @@ impl UploadView {
             length: head.length,
             expires_ms: head.expires_ms,
             name: head.metadata.name.clone(),
-            media: record.map(|record| MediaView::of(media, &record, head.metadata.visibility)),
+            media: view,
+            reference,
+            reference_expires_ms: expires_ms,
             refusal,
         })
-    }
-}
-
-impl MediaView {
-    /// Makes the view of a medium, with addresses that are signed now.
-    pub(crate) fn of(media: &Media, record: &MediaRecord, visibility: Visibility) -> Self {
-        let variants = record.variants.iter().map(|variant| VariantView {
-            name: variant.name.clone(),
-            media_type: variant.media_type.clone(),
-            length: variant.length,
-            url: media.address(record.digest, &variant.name, visibility),
-        });
-        MediaView {
-            digest: record.digest.to_string(),
-            kind: record.kind,
-            width: record.width,
-            height: record.height,
-            is_animated: record.is_animated,
-            thumbhash: record.thumbhash.clone(),
-            variants: variants.collect(),
-        }
     }
 }

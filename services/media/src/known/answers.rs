@@ -4,11 +4,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use barrage_protocol::Digest;
+use barrage_protocol::digest::hex;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use super::challenge::{CHALLENGES, challenge, kept};
-use crate::digest::{Digest, hex};
 
 /// Name of the blob with the answers.
 pub(crate) const ANSWERS: &str = "answers.json";

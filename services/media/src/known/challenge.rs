@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
+use barrage_protocol::Digest;
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
-
-use crate::digest::Digest;
 
 /// Challenges of one digest. Each is good for one upload; a full upload makes all of them good again.
 pub(crate) const CHALLENGES: u8 = 16;

@@ -204,9 +204,9 @@ fn read(folder: &Path, head: &Path) -> std::io::Result<Arc<Upload>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digest;
     use crate::spool::Syncing;
     use crate::upload::Metadata;
+    use barrage_protocol::Digest;
 
     const LIMITS: SpoolLimits = SpoolLimits { bytes_max: 1_000, uploads_max: 4, user_open_max: 2 };
 

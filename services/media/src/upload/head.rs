@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use barrage_protocol::UserId;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::digest::hex;
+use barrage_protocol::{Digest, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::metadata::Metadata;
-use crate::digest::{Digest, hex};
 
 /// Id of an upload: 128 random bits, or for a join the hash of its parts. In a URL as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,17 +55,6 @@ impl From<UploadId> for String {
     fn from(id: UploadId) -> String {
         id.to_string()
     }
-}
-
-/// Who may see a medium.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Visibility {
-    /// Those who get a signed address that ends.
-    #[default]
-    Private,
-    /// All who get its address, which never ends: stickers, emotes, badges and avatars.
-    Public,
 }
 
 /// The parts of an upload that never change. Kept in a file beside its bytes.

@@ -1,13 +1,11 @@
 //! The field Upload-Metadata: pairs of a key and a value in Base64.
 
-use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, Digest};
+use barrage_token::Visibility;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-
-use super::head::Visibility;
-use crate::digest::Digest;
 
 /// Maximum bytes of the field.
 const FIELD_BYTES_MAX: usize = 4 * 1024;

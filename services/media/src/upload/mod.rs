@@ -10,7 +10,7 @@ mod streams;
 
 pub(crate) use checksum::{Algorithm, Checksum, Running};
 pub(crate) use form::{Concat, Creation, creation, number, one};
-pub(crate) use head::{Stage, UploadHead, UploadId, Visibility};
+pub(crate) use head::{Stage, UploadHead, UploadId};
 #[cfg(test)]
 pub(crate) use metadata::Metadata;
 pub(crate) use patch::{Received, check_patch};

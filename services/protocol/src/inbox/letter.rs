@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{MessageId, Sequence, UserId};
+use crate::{MediaReference, MessageId, Sequence, UserId};
 
 /// Maximum letters in one package.
 pub const LETTERS_MAX: usize = 64;
@@ -46,13 +46,45 @@ pub enum LetterRequest {
         #[schemars(length(max = 20))]
         mentions: Vec<UserId>,
     },
-    /// A sticker that the platform's pages draw.
+    /// A sticker: one that the platform's pages draw, by its id, or a public picture.
     Sticker {
         /// Id that the sender chose, unique for the sender in the conversation for ever.
         id: MessageId,
-        /// Id of the sticker, from which pages make a URL: `[A-Za-z0-9_.-]{1,64}`.
+        /// Id of the sticker, from which pages make a URL: `[A-Za-z0-9_.-]{1,64}`. Absent with `media`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(regex(pattern = "^[A-Za-z0-9_.-]{1,64}$"))]
-        sticker: String,
+        sticker: Option<String>,
+        /// Reference to a public picture. Absent with `sticker`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<MediaReference>,
+        /// Position of the item in the same conversation that this one answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
+        reply_to: Option<u64>,
+    },
+    /// A picture, perhaps with a text.
+    Image {
+        /// Id that the sender chose, unique for the sender in the conversation for ever.
+        id: MessageId,
+        /// Reference to a picture of the sender, or to a public one.
+        media: MediaReference,
+        /// Text below the picture, cleaned as the text of a letter.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+        /// Position of the item in the same conversation that this one answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
+        reply_to: Option<u64>,
+    },
+    /// A clip, a sound or another file, perhaps with a text.
+    File {
+        /// Id that the sender chose, unique for the sender in the conversation for ever.
+        id: MessageId,
+        /// Reference to a medium of the sender.
+        media: MediaReference,
+        /// Text below the file, cleaned as the text of a letter.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
         /// Position of the item in the same conversation that this one answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 9_007_199_254_740_991_u64))]
@@ -65,7 +97,10 @@ impl LetterRequest {
     #[must_use]
     pub const fn id(&self) -> &MessageId {
         match self {
-            LetterRequest::Text { id, .. } | LetterRequest::Sticker { id, .. } => id,
+            LetterRequest::Text { id, .. }
+            | LetterRequest::Sticker { id, .. }
+            | LetterRequest::Image { id, .. }
+            | LetterRequest::File { id, .. } => id,
         }
     }
 
@@ -75,6 +110,29 @@ impl LetterRequest {
         match self {
             LetterRequest::Text { .. } => LetterKind::Text,
             LetterRequest::Sticker { .. } => LetterKind::Sticker,
+            LetterRequest::Image { .. } => LetterKind::Image,
+            LetterRequest::File { .. } => LetterKind::File,
+        }
+    }
+
+    /// Returns the position that the letter answers.
+    #[must_use]
+    pub const fn reply_to(&self) -> Option<u64> {
+        match self {
+            LetterRequest::Text { reply_to, .. }
+            | LetterRequest::Sticker { reply_to, .. }
+            | LetterRequest::Image { reply_to, .. }
+            | LetterRequest::File { reply_to, .. } => *reply_to,
+        }
+    }
+
+    /// Returns the reference to the letter's medium.
+    #[must_use]
+    pub const fn media(&self) -> Option<&MediaReference> {
+        match self {
+            LetterRequest::Text { .. } => None,
+            LetterRequest::Sticker { media, .. } => media.as_ref(),
+            LetterRequest::Image { media, .. } | LetterRequest::File { media, .. } => Some(media),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::window::{WINDOW_MESSAGES, Window};
 use super::windows::{Key, Windows};
 use crate::answer_memory::AnswerMemory;
 use crate::config::UplinkConfig;
+use crate::media::MediaLinks;
 use crate::metrics::HistoryReads;
 use crate::room::Hidings;
 
@@ -29,6 +30,7 @@ pub(crate) struct HistoryParts {
     /// Shares pages with other uplinks; `None` where each reads for itself.
     pub(crate) pages: Option<Arc<dyn Pages>>,
     pub(crate) reads: HistoryReads,
+    pub(crate) media: MediaLinks,
 }
 
 /// Pages of histories. A window of the newest messages of each room and view is read once in a second, whatever
@@ -49,12 +51,12 @@ struct Inner {
 
 impl HistoryCache {
     pub(crate) fn new(parts: HistoryParts, config: &UplinkConfig) -> Self {
-        let HistoryParts { bus, store, hidings, pages, reads } = parts;
+        let HistoryParts { bus, store, hidings, pages, reads, media } = parts;
         let bytes_max = config.history.bytes_max;
         // Half of it is for answers to slow readers, whose windows have ended.
         let memory = usize::try_from(2 * bytes_max).unwrap_or(usize::MAX);
         HistoryCache(Arc::new(Inner {
-            reader: HistoryReader { bus, store },
+            reader: HistoryReader { bus, store, media },
             windows: Windows::new(&config.history, bytes_max),
             hidings,
             pages,

@@ -11,6 +11,7 @@ use barrage_store::{HISTORY_LIMIT_MAX, HistoryRange, Store, StoreError};
 use serde_json::Value;
 
 use super::page::Span;
+use crate::media::MediaLinks;
 use crate::room::{Hide, hides_after};
 
 /// Reads for one page of viewers that look for what they see already, behind the newest messages of a room
@@ -26,6 +27,8 @@ const RETRY_MS: u64 = 1_000;
 pub(super) struct HistoryReader {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) store: Arc<dyn Store>,
+    /// Signs the addresses of media anew: those of the archive may have ended.
+    pub(super) media: MediaLinks,
 }
 
 /// A part of a history, as a reader may see it.
@@ -81,11 +84,20 @@ impl HistoryReader {
                 }
                 _ => {
                     cut(&mut history, span, limit);
+                    self.renew(&mut history);
                     return Ok(Read { history, archived_to });
                 }
             }
         }
         Ok(Read { history: History { messages: Vec::new(), more: false }, archived_to })
+    }
+
+    fn renew(&self, history: &mut History) {
+        for message in &mut history.messages {
+            if let Some(renewed) = self.media.renewed(&message.body) {
+                message.body = renewed;
+            }
+        }
     }
 
     async fn stored(&self, room: &RoomId, span: Span, limit: usize) -> Result<History, Refusal> {

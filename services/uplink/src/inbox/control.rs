@@ -27,6 +27,7 @@ use super::reads::ReadBuffer;
 use super::refusals::{behind, not_taken};
 use crate::account::AccountNames;
 use crate::limits_config::LimitsError;
+use crate::media::MediaLinks;
 use crate::record::AuditQueue;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -58,6 +59,7 @@ pub(crate) struct InboxShared {
     pub(crate) audit: Arc<AuditQueue>,
     /// Names that only their accounts may use; `None` where accounts are off.
     pub(crate) names: Option<Arc<AccountNames>>,
+    pub(crate) media: MediaLinks,
 }
 
 /// Takes and answers the requests of the inbox.
@@ -68,6 +70,7 @@ pub(crate) struct InboxControl {
     pub(super) moderator: Arc<Moderator>,
     pub(super) audit: Arc<AuditQueue>,
     pub(super) names: Option<Arc<AccountNames>>,
+    pub(super) media: MediaLinks,
     pub(super) access: Access,
     pub(super) marks: Marks,
     pub(super) cursors: CursorKey,
@@ -96,7 +99,7 @@ impl InboxControl {
     /// When a limit cannot be used.
     pub(crate) fn new(parts: InboxParts, shared: InboxShared) -> Result<Self, LimitsError> {
         let InboxParts { lanes, store, secret, config } = parts;
-        let InboxShared { quota, moderator, audit, names } = shared;
+        let InboxShared { quota, moderator, audit, names, media } = shared;
         let per_hour = |count: u32| Rate::new(count, HOUR, count);
         Ok(InboxControl {
             new_conversations: per_hour(config.new_conversations_per_hour)?,
@@ -120,6 +123,7 @@ impl InboxControl {
             moderator,
             audit,
             names,
+            media,
             quota,
         })
     }

@@ -65,7 +65,8 @@ impl InboxControl {
         let reader = found.member.user;
         let shown = self.store.shown(reader, &[wanted], end, query.limit + 1).await;
         let shown = shown.map_err(|error| unreadable(&error))?;
-        let mut items: Vec<_> = shown.into_iter().map(|stored| view::item(stored, reader)).collect();
+        let mut items: Vec<_> =
+            shown.into_iter().map(|stored| view::item(stored, reader, &self.media)).collect();
         // The next page begins where this one is cut: its last item with `after`, its first with `before`.
         if end == End::Newest {
             items.reverse();

@@ -157,7 +157,7 @@ impl InboxControl {
             let some = some.map_err(|error| unreadable(&error))?;
             let (count, last) = (some.len(), some.last().map(|stored| stored.item.position));
             for stored in some {
-                let item = view::item(stored, found.member.user);
+                let item = view::item(stored, found.member.user, &self.media);
                 if !write(lines, &Line::Item { conversation: &conversation, item }).await {
                     return Ok(false);
                 }

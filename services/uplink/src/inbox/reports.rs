@@ -41,7 +41,8 @@ impl InboxControl {
         let reader = found.member.user;
         let shown = self.store.shown(reader, &[wanted], End::Newest, EVIDENCE_ITEMS).await;
         let shown = shown.map_err(|error| unreadable(&error))?;
-        let evidence: Vec<_> = shown.into_iter().map(|stored| view::item(stored, reader)).collect();
+        let evidence: Vec<_> =
+            shown.into_iter().map(|stored| view::item(stored, reader, &self.media)).collect();
         let report = NewReport {
             at_ms: barrage_clock::unix_ms(),
             reporter: reporter.clone(),

@@ -49,7 +49,11 @@ impl InboxControl {
         let name = self.sender_name(by).await?;
         let mut drafts = Vec::with_capacity(letters.len());
         for letter in letters {
-            drafts.push(compose::check(letter, self.config.text_chars_max)?);
+            let mut draft = compose::check(letter, self.config.text_chars_max)?;
+            if let Some(reference) = letter.media() {
+                draft.set_media(self.media.resolve(reference, &by.user)?)?;
+            }
+            drafts.push(draft);
         }
         match (to, group) {
             (Some(to), _) => self.send_direct(by, &place, &name, to, drafts).await,

@@ -241,7 +241,7 @@ impl InboxControl {
         let mut by_conversation: HashMap<ConversationNumber, Vec<ItemView>> = HashMap::new();
         for stored in found.map_err(|error| unreadable(&error))? {
             let number = stored.item.conversation;
-            by_conversation.entry(number).or_default().push(view::item(stored, reader));
+            by_conversation.entry(number).or_default().push(view::item(stored, reader, &self.media));
         }
         let mut left = ITEMS_BYTES_MAX;
         for (conversation, found) in conversations.iter_mut().zip(shown) {

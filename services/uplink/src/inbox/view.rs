@@ -5,6 +5,8 @@ use barrage_protocol::inbox::{ConversationKind, ConversationView, ItemView};
 use barrage_store::{Membership, StoredItem};
 use serde_json::value::RawValue;
 
+use crate::media::MediaLinks;
+
 /// Returns a conversation without mentions and items.
 pub(super) fn conversation(found: &Membership) -> ConversationView {
     let Membership { conversation, member, peer, peer_read } = found;
@@ -46,8 +48,8 @@ pub(super) fn readable(found: &Membership) -> Option<(Position, Position)> {
     (after < last).then_some((after, Position(last.0 + 1)))
 }
 
-/// Returns an item as a reader sees it.
-pub(super) fn item(stored: StoredItem, reader: UserNumber) -> ItemView {
+/// Returns an item as a reader sees it, with addresses of its medium that are signed now.
+pub(super) fn item(stored: StoredItem, reader: UserNumber, media: &MediaLinks) -> ItemView {
     let StoredItem { item, sender } = stored;
     let is_shown = item.state == ItemState::Shown;
     let kind = match item.kind {
@@ -55,6 +57,7 @@ pub(super) fn item(stored: StoredItem, reader: UserNumber) -> ItemView {
         ItemKind::Recall => None,
     };
     let body = is_shown.then(|| RawValue::from_string(item.body).ok()).flatten();
+    let body = body.map(|body| media.renewed(&body).unwrap_or(body));
     ItemView {
         position: item.position.0,
         id: item.id.filter(|_| item.sender == reader),

@@ -3,7 +3,7 @@
 use barrage_protocol::code::Refusal;
 use barrage_protocol::emote::ReplyTo;
 use barrage_protocol::post::{Gift, Post, Style};
-use barrage_protocol::{Code, MessageId, SuperChatTier, UserAttrs, UserId};
+use barrage_protocol::{Code, MediaView, MessageId, SuperChatTier, UserAttrs, UserId};
 use barrage_token::{Identity, Role};
 use bytes::Bytes;
 use serde::Serialize;
@@ -35,9 +35,24 @@ pub(super) enum Composed<'a> {
 /// body is written.
 #[derive(Debug)]
 pub(super) enum Content<'a> {
-    Chat { text: CleanText, style: Style, reply_to: Option<ReplyTo>, mentions: &'a [UserId] },
-    Gift { name: CleanText, gift: &'a Gift },
-    SuperChat { text: CleanText, amount_minor: u64, currency: &'a str, tier: Option<SuperChatTier> },
+    Chat {
+        /// Empty for a picture without a text.
+        text: CleanText,
+        style: Style,
+        reply_to: Option<ReplyTo>,
+        mentions: &'a [UserId],
+        media: Option<Box<MediaView>>,
+    },
+    Gift {
+        name: CleanText,
+        gift: &'a Gift,
+    },
+    SuperChat {
+        text: CleanText,
+        amount_minor: u64,
+        currency: &'a str,
+        tier: Option<SuperChatTier>,
+    },
 }
 
 /// The sender as viewers see it, with a name that moderation has allowed.
@@ -65,6 +80,8 @@ enum Body<'a> {
         reply_to: Option<&'a ReplyTo>,
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
         mentions: &'a [UserId],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        media: Option<&'a MediaView>,
         #[serde(skip_serializing_if = "is_default_style")]
         style: Style,
         at_ms: u64,
@@ -117,7 +134,7 @@ pub(super) fn compose<'a>(
     tiers: &SuperChatTiers,
 ) -> Result<Composed<'a>, Refusal> {
     Ok(Composed::Content(match post {
-        Post::Chat { text, style, mentions, .. } => {
+        Post::Chat { text, style, mentions, media, .. } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
             style.check_place().map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
             let is_twice = |at: usize| mentions[..at].contains(&mentions[at]);
@@ -125,8 +142,11 @@ pub(super) fn compose<'a>(
                 let message = format!("mentions: at most {MENTIONS_MAX} users, each once");
                 return Err(Refusal::new(Code::BadRequest, message));
             }
-            let text = cleaned("text", text, text_chars_max)?;
-            Content::Chat { text, style: *style, reply_to: None, mentions }
+            let text = match CleanText::new(text, text_chars_max) {
+                Err(TextError::Empty) if media.is_some() => CleanText::none(),
+                text => text.map_err(|error| not_clean("text", error))?,
+            };
+            Content::Chat { text, style: *style, reply_to: None, mentions, media: None }
         }
         Post::Gift { gift, .. } => {
             in_range("gift.count", u64::from(gift.count), 1, u64::from(GIFT_COUNT_MAX))?;
@@ -172,6 +192,21 @@ impl Content<'_> {
         }
     }
 
+    /// Sets the picture of a chat.
+    pub(super) fn set_media(&mut self, found: MediaView) {
+        if let Content::Chat { media, .. } = self {
+            *media = Some(Box::new(found));
+        }
+    }
+
+    /// Returns the picture of a chat.
+    pub(super) fn media(&self) -> Option<&MediaView> {
+        match self {
+            Content::Chat { media, .. } => media.as_deref(),
+            Content::Gift { .. } | Content::SuperChat { .. } => None,
+        }
+    }
+
     /// Replaces the text by the one that moderation allows. The new text is cleaned again, because
     /// a hook may have written it.
     pub(super) fn replace_text(&mut self, allowed: &str, text_chars_max: usize) -> Result<(), Refusal> {
@@ -195,9 +230,9 @@ impl Content<'_> {
     pub(super) fn body(&self, id: &MessageId, sender: &Sender<'_>, emotes: &Emotes<'_>, at_ms: u64) -> Bytes {
         let by = By { id, user: sender.user, name: &sender.name, role: sender.role, attrs: sender.attrs };
         let body = match self {
-            Content::Chat { text, style, reply_to, mentions } => {
-                let (reply_to, style) = (reply_to.as_ref(), *style);
-                Body::Chat { by, text, emotes, reply_to, mentions, style, at_ms }
+            Content::Chat { text, style, reply_to, mentions, media } => {
+                let (reply_to, media, style) = (reply_to.as_ref(), media.as_deref(), *style);
+                Body::Chat { by, text, emotes, reply_to, mentions, media, style, at_ms }
             }
             Content::Gift { name, gift } => {
                 let gift = Gift { name: name.as_str().to_owned(), ..(*gift).clone() };
@@ -220,10 +255,14 @@ pub(super) fn sender_name(name: &str, by: &Identity) -> CleanText {
 }
 
 fn cleaned(field: &str, text: &str, chars_max: usize) -> Result<CleanText, Refusal> {
-    CleanText::new(text, chars_max).map_err(|error: TextError| Refusal {
+    CleanText::new(text, chars_max).map_err(|error| not_clean(field, error))
+}
+
+fn not_clean(field: &str, error: TextError) -> Refusal {
+    Refusal {
         limit: error.limit(field).map(Box::new),
         ..Refusal::new(Code::BadText, format!("{field}: {error}"))
-    })
+    }
 }
 
 fn in_range(field: &str, value: u64, min: u64, max: u64) -> Result<(), Refusal> {
@@ -263,6 +302,18 @@ mod tests {
             body(r#"{"type":"chat","id":"x","text":" hi\u0000 "}"#).unwrap(),
             r#"{"type":"chat","id":"x","user":"u1","name":"Ann","text":"hi","at_ms":7}"#
         );
+    }
+
+    #[test]
+    fn a_picture_needs_no_text_and_a_chat_without_a_picture_does() {
+        let picture = r#"{"type":"chat","id":"x","text":" \u200b","media":"a.b"}"#;
+        assert_eq!(
+            body(picture).unwrap(),
+            r#"{"type":"chat","id":"x","user":"u1","name":"Ann","text":"","at_ms":7}"#
+        );
+        assert_eq!(body(&picture.replace(",\"media\":\"a.b\"", "")), Err(Code::BadText));
+        let long = picture.replace(r" \u200b", &"x".repeat(201));
+        assert_eq!(body(&long), Err(Code::BadText));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::account::AccountNames;
 use crate::config::UplinkConfig;
 use crate::gift_config;
 use crate::limits_config::LimitsError;
+use crate::media::MediaLinks;
 use crate::metrics::UplinkMetrics;
 use crate::poll::PollControl;
 use crate::record::{AuditQueue, CheckResult, PostChecks, PostRecords, RequestTrace};
@@ -47,6 +48,7 @@ pub(crate) struct PipelineParts {
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
     pub(crate) names: Option<Arc<AccountNames>>,
+    pub(crate) media: MediaLinks,
 }
 
 /// Checks posts, publishes those that pass, and records all.
@@ -65,6 +67,7 @@ pub(crate) struct PostPipeline {
     reviews: Arc<ReviewControl>,
     words: Arc<WordsControl>,
     names: Option<Arc<AccountNames>>,
+    media: MediaLinks,
     text_chars_max: usize,
     super_chats: SuperChatTiers,
     pub(super) gift_role_min: Role,
@@ -118,8 +121,19 @@ impl PostPipeline {
         let prices = gift_config::prices(&config.gifts, config.amount_minor_max)?;
         let gifts = GiftList::new(prices, config.amount_minor_max);
         let gift_names = if gifts.is_fixed() { GiftNames::Platform } else { GiftNames::Senders };
-        let PipelineParts { bus, quota, moderator, control, audit, records, polls, reviews, words, names } =
-            parts;
+        let PipelineParts {
+            bus,
+            quota,
+            moderator,
+            control,
+            audit,
+            records,
+            polls,
+            reviews,
+            words,
+            names,
+            media,
+        } = parts;
         let limits = config.limits.clone();
         Ok(PostPipeline {
             bus,
@@ -133,6 +147,7 @@ impl PostPipeline {
             reviews,
             words,
             names,
+            media,
             text_chars_max: config.text_chars_max,
             super_chats: SuperChatTiers::new(&config.super_chats, config.text_chars_max)?,
             gift_role_min: config.gift_role_min.unwrap_or(Role::Admin),
@@ -303,6 +318,11 @@ impl PostPipeline {
             }
         };
         let speaking = settings.rooms.get(room).map(RoomSettings::speak_in_force).unwrap_or_default();
+        if let Post::Chat { media: Some(reference), .. } = post {
+            speak::may_attach(speaking, by, settings.switches.text_only)?;
+            content.set_media(self.media.picture(reference, &by.user)?);
+            checks.step("media", CheckResult::Pass, "reference and rule of the room");
+        }
         if by.role < Role::Moderator && !speaking.is_open() {
             let emotes = EmoteSets::of(&settings, room);
             speak::may_say(
@@ -330,7 +350,8 @@ impl PostPipeline {
             }
             Moderated::Held(hit) => return Ok(Checked::Answered(commit::held(hit))),
         }
-        if speaking.unique_secs > 0 && by.role < Role::Moderator && matches!(post, Post::Chat { .. }) {
+        let is_text = matches!(post, Post::Chat { .. }) && !content.text().is_empty();
+        if speaking.unique_secs > 0 && by.role < Role::Moderator && is_text {
             let text = (content.text(), speaking.unique_secs);
             self.limits.unique(room, by, post.id(), text, checks).await?;
         }

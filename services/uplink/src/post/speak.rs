@@ -4,7 +4,7 @@ use barrage_moderation::{Folded, glyph};
 use barrage_protocol::Code;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::{Mode, Post};
-use barrage_protocol::speak::SpeakRules;
+use barrage_protocol::speak::{MediaRole, SpeakRules};
 use barrage_token::{Identity, Role};
 use sha2::{Digest, Sha256};
 
@@ -60,6 +60,29 @@ pub(super) fn may_place(rules: SpeakRules, by: &Identity, post: &Post) -> Result
     Err(limited(Refusal::new(Code::Forbidden, message), "placed_role_min", "user", 0))
 }
 
+/// Refuses a picture where the room has none, or of a sender whose role is too low. `is_text_only` is the switch of the
+/// platform.
+pub(super) fn may_attach(rules: SpeakRules, by: &Identity, is_text_only: bool) -> Result<(), Refusal> {
+    let least = match rules.media_role_min {
+        MediaRole::Viewer => Role::Viewer,
+        MediaRole::Moderator => Role::Moderator,
+        MediaRole::Host => Role::Host,
+        MediaRole::Off => {
+            let refusal = Refusal::new(Code::Forbidden, "media: this room has no pictures");
+            return Err(limited(refusal, "media_role_min", "room", 0));
+        }
+    };
+    if is_text_only {
+        return Err(Refusal::new(Code::Forbidden, "media: no pictures may be sent now, only texts"));
+    }
+    if by.role >= least {
+        return Ok(());
+    }
+    let who = if least == Role::Host { "the host" } else { "the host and moderators" };
+    let refusal = Refusal::new(Code::Forbidden, format!("media: only {who} may send pictures here"));
+    Err(limited(refusal, "media_role_min", "user", 0))
+}
+
 /// Refuses a text that the rules do not admit. Emote-only is for chats; a link is refused in any text.
 pub(super) fn may_say(
     rules: SpeakRules,
@@ -69,7 +92,9 @@ pub(super) fn may_say(
 ) -> Result<(), Refusal> {
     let is_chat = matches!(content, Content::Chat { .. });
     let is_allowed = |word: &str| is_emote(word) || word.chars().all(glyph::is_emoji_part);
-    if rules.emote_only && is_chat && !content.text().split(' ').all(is_allowed) {
+    // A sticker is public, a picture of the sender is not.
+    let is_picture = content.media().is_some_and(|media| !media.is_public);
+    if rules.emote_only && is_chat && (is_picture || !content.text().split(' ').all(is_allowed)) {
         let refusal = Refusal::new(Code::BadText, "only emotes and emoji may be sent now");
         return Err(limited(refusal, "emote_only", "message", 0));
     }
@@ -122,6 +147,7 @@ mod tests {
         unique_secs: 0,
         links_off: false,
         placed_role_min: RoomRole::Moderator,
+        media_role_min: MediaRole::Off,
     };
 
     fn spoken(rules: SpeakRules, role: Role, attrs: &str) -> Result<(), (Code, String, u64)> {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{PipelineParts, PostPipeline};
 use crate::config::UplinkConfig;
+use crate::media::MediaLinks;
 use crate::metrics::UplinkMetrics;
 use crate::poll::{PollControl, PollParts};
 use crate::record::{AuditQueue, CheckLog, PostRecords, RequestTrace};
@@ -100,6 +101,7 @@ impl Site {
             reviews,
             words,
             names: None,
+            media: MediaLinks::new(None),
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
         let site = Site { pipeline, bus, check_log, room: "demo".parse().unwrap(), _folder: folder };

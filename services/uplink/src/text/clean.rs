@@ -72,6 +72,11 @@ impl CleanText {
         clean(text, chars_max).map(CleanText)
     }
 
+    /// Returns no text, which only a message with a medium may have.
+    pub(crate) const fn none() -> Self {
+        CleanText(String::new())
+    }
+
     /// Uses the id of a user as a text. Ids are printable ASCII.
     pub(crate) fn from_user_id(user: &UserId) -> Self {
         CleanText(user.to_string())

@@ -7,6 +7,7 @@ mod actions;
 mod admin;
 mod guests;
 mod history;
+mod media;
 mod polls;
 mod posts;
 mod reviews;

@@ -12,7 +12,7 @@ use barrage_ledger::Ledger;
 use barrage_moderation::{ModerationConfig, ModerationMetrics, Moderator};
 use barrage_protocol::{Message, RoomId, Sequence};
 use barrage_store::{MeasuredStore, SqliteConfig, SqliteStore, Store, StoreMetrics};
-use barrage_token::{Claims, Keyring, Revocations, Role, Rooms, TokenConfig};
+use barrage_token::{AddressKeys, Claims, Keyring, Revocations, Role, Rooms, TokenConfig};
 use barrage_trace::Tracer;
 use barrage_uplink::{
     AccountNames, AccountParts, AccountsConfig, Parts, Uplink, UplinkConfig, UplinkMetrics, account_router,
@@ -29,6 +29,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Site {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn Store>,
+    /// Secrets of references to media.
+    pub(crate) media: Arc<AddressKeys>,
     address: SocketAddr,
     keyring: Arc<Keyring>,
     registry: Registry,
@@ -109,8 +111,10 @@ impl Site {
             names: names.clone(),
         };
         let accounts = account_router(account_parts, accounts).unwrap();
+        let media = addresses(folder.path());
         let parts = Parts {
             inbox: None,
+            media: Some(Arc::clone(&media)),
             bus: Arc::clone(&bus),
             store: Arc::clone(&store),
             keyring: Arc::clone(&keyring),
@@ -144,7 +148,7 @@ impl Site {
         barrage_testkit::ClientTls::make_ring_default();
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         let _shutdown = shutdown.drop_guard();
-        Site { bus, store, address, keyring, registry, http, _shutdown, _folder: folder }
+        Site { bus, store, media, address, keyring, registry, http, _shutdown, _folder: folder }
     }
 
     pub(crate) fn token(&self, user: &str, role: Role) -> String {
@@ -273,4 +277,11 @@ impl Site {
 
 pub(crate) fn room() -> RoomId {
     "demo".parse().unwrap()
+}
+
+/// Returns secrets of media, which are in the folder.
+fn addresses(folder: &std::path::Path) -> Arc<AddressKeys> {
+    let file = folder.join("media.key");
+    std::fs::write(&file, [7; 32]).unwrap();
+    Arc::new(AddressKeys::load(&file, [], 3_600).unwrap())
 }

@@ -4,6 +4,7 @@ mod clients;
 mod delivery;
 mod hostile;
 mod known;
+mod messages;
 mod pictures;
 mod site;
 mod uploads;

@@ -183,6 +183,7 @@ fn media() -> Vec<Case> {
         ("upload_end", upload, Value::Null),
         ("upload_know", "/v1/uploads/known", known),
         ("upload_know", "/v1/uploads/known", proof),
+        ("media_refer", "/v1/media/references", json!({ "digest": "0".repeat(64) })),
         ("media_read", "/v1/media/00/original?k=a&s=b", Value::Null),
     ]
 }

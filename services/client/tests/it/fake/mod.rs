@@ -129,6 +129,7 @@ impl Fake {
             carrier: None,
             addresses: std::collections::BTreeMap::new(),
             entries: Vec::new(),
+            media: None,
             issued_ms: None,
         };
         let shared = Arc::new(Shared {

@@ -3,6 +3,7 @@
 
 mod frames;
 mod letters;
+mod media;
 mod page;
 mod requests;
 mod reviews;

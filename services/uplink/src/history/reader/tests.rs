@@ -5,6 +5,7 @@ use prometheus::Registry;
 use serde_json::json;
 
 use super::*;
+use crate::media::MediaLinks;
 
 fn history(messages: u64, text_bytes: usize, more: bool) -> History {
     let message = |n| HistoryMessage {
@@ -43,7 +44,10 @@ impl Scene {
             EmbeddedBus::open(&EmbeddedBus::file(folder.path()), BusConfig::default(), metrics).unwrap();
         bus.change(Change::Patch(room(), RoomPatch::Ensure { title: "R".into() })).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
-        Scene { reader: HistoryReader { bus, store: Arc::new(store.unwrap()) }, _folder: folder }
+        Scene {
+            reader: HistoryReader { bus, store: Arc::new(store.unwrap()), media: MediaLinks::new(None) },
+            _folder: folder,
+        }
     }
 
     /// Publishes bodies of a class; returns the position of the last one.

@@ -2,17 +2,14 @@
 
 use std::path::Path;
 
-use barrage_protocol::Code;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::digest::hex;
+use barrage_protocol::{Code, Digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::{digest, hmac};
 use schemars::JsonSchema;
-use serde::Deserialize;
-
-use crate::digest::{Digest, hex};
-use crate::error::MediaError;
-use crate::upload::Visibility;
+use serde::{Deserialize, Serialize};
 
 /// Shortest secret in bytes.
 const SECRET_BYTES_MIN: usize = 32;
@@ -24,20 +21,41 @@ const ROUND_SECS: u64 = 3_600;
 /// The parameters of an address.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AddressQuery {
+pub struct AddressQuery {
     /// Unix time in seconds at which the address ends; absent for a public medium.
-    pub(crate) e: Option<u64>,
+    pub e: Option<u64>,
     /// Id of the key that signed the address.
-    pub(crate) k: String,
+    pub k: String,
     /// Signature of the address.
-    pub(crate) s: String,
+    pub s: String,
 }
 
 /// What an address names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SignedPath<'a> {
-    pub(crate) digest: Digest,
-    pub(crate) variant: &'a str,
+pub struct SignedPath<'a> {
+    /// Medium whose bytes the address leads to.
+    pub digest: Digest,
+    /// Form of the medium, such as `480`.
+    pub variant: &'a str,
+}
+
+/// Who may see a medium.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Those who get a signed address that ends.
+    #[default]
+    Private,
+    /// All who get its address, which never ends: stickers, emotes, badges and avatars.
+    Public,
+}
+
+/// Error of a secret that cannot sign addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("the key {file} cannot be used: {why}")]
+pub struct AddressKeyError {
+    file: String,
+    why: String,
 }
 
 /// The secrets that sign and check addresses. The first one signs.
@@ -67,9 +85,9 @@ impl AddressKeys {
         signing: &'a Path,
         retired: impl IntoIterator<Item = &'a Path>,
         life_secs: u64,
-    ) -> Result<Self, MediaError> {
+    ) -> Result<Self, AddressKeyError> {
         let load = |file: &Path| {
-            let bad = |why: String| MediaError::Key { file: file.display().to_string(), why };
+            let bad = |why: String| AddressKeyError { file: file.display().to_string(), why };
             let secret = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
             Key::new(secret.trim_ascii()).map_err(bad)
         };
@@ -78,7 +96,8 @@ impl AddressKeys {
     }
 
     /// Returns path and query of an address. A private one ends at a full hour, `life_secs` from now at the earliest.
-    pub(crate) fn sign(&self, path: SignedPath<'_>, visibility: Visibility, now_secs: u64) -> String {
+    #[must_use]
+    pub fn sign(&self, path: SignedPath<'_>, visibility: Visibility, now_secs: u64) -> String {
         let ends = match visibility {
             Visibility::Public => None,
             Visibility::Private => Some((now_secs + self.life_secs).next_multiple_of(ROUND_SECS)),
@@ -91,7 +110,10 @@ impl AddressKeys {
     }
 
     /// Checks an address at this time. Returns whom it lets see the medium.
-    pub(crate) fn check(
+    ///
+    /// # Errors
+    /// A refusal of an address that is false, has ended, or is of a key that is not known.
+    pub fn check(
         &self,
         path: SignedPath<'_>,
         query: &AddressQuery,
@@ -114,9 +136,23 @@ impl AddressKeys {
     }
 
     /// Returns a secret for another purpose, which no address reveals.
-    pub(crate) fn derived(&self, purpose: &str) -> hmac::Key {
-        let secret = self.keys.first().map(|key| hmac::sign(&key.secret, purpose.as_bytes()));
-        hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref().map(AsRef::as_ref).unwrap_or_default())
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> hmac::Key {
+        self.all_derived(purpose).next().unwrap_or_else(|| hmac::Key::new(hmac::HMAC_SHA256, &[]))
+    }
+
+    /// Returns such a secret of each key, that of the key that signs first.
+    pub(super) fn all_derived(&self, purpose: &str) -> impl Iterator<Item = hmac::Key> {
+        self.keys.iter().map(move |key| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key.secret, purpose.as_bytes()).as_ref())
+        })
+    }
+
+    /// Makes keys of secrets in memory, the first of which signs.
+    #[cfg(test)]
+    pub(super) fn of(secrets: &[&str], life_secs: u64) -> Self {
+        let keys = secrets.iter().map(|secret| Key::new(secret.repeat(32).as_bytes()).unwrap());
+        AddressKeys { keys: keys.collect(), life_secs }
     }
 }
 
@@ -154,8 +190,7 @@ mod tests {
     use super::*;
 
     fn keys(secrets: &[&str]) -> AddressKeys {
-        let keys = secrets.iter().map(|secret| Key::new(secret.repeat(32).as_bytes()).unwrap());
-        AddressKeys { keys: keys.collect(), life_secs: 3_600 }
+        AddressKeys::of(secrets, 3_600)
     }
 
     fn path(variant: &str) -> SignedPath<'_> {

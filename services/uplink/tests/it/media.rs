@@ -1,0 +1,140 @@
+//! Pictures and stickers in a room, over HTTP.
+
+use barrage_protocol::{
+    Class, Digest, MediaKind, MediaReference, MediaVariant, MediaView, Message, Sequence,
+};
+use barrage_store::{ArchiveEntry, Effect};
+use barrage_token::{REFERENCE_SECS, Reference, Role};
+use barrage_uplink::UplinkConfig;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::site::{Site, room};
+
+const MESSAGES: &str = "/v1/rooms/demo/messages";
+const ANN: (&str, Role) = ("ann", Role::Viewer);
+const HOST: (&str, Role) = ("host", Role::Host);
+
+fn picture(kind: MediaKind, is_public: bool) -> MediaView {
+    let url = String::new();
+    MediaView {
+        digest: Digest::new([7; 32]),
+        kind,
+        width: Some(1_600),
+        height: Some(900),
+        is_animated: false,
+        is_public,
+        thumbhash: Some("1QcSHQ".into()),
+        variants: vec![MediaVariant { name: "96".into(), media_type: "image/webp".into(), length: 5, url }],
+    }
+}
+
+/// A reference of the role media for ann, which was signed some seconds ago.
+fn reference(site: &Site, media: MediaView, ago_secs: u64) -> MediaReference {
+    let now_secs = barrage_clock::unix_ms() / 1_000;
+    site.media.refer(&Reference::new("ann".parse().unwrap(), media, now_secs - ago_secs)).unwrap()
+}
+
+async fn rule(site: &Site, id: &str, role: &str) {
+    let rule = json!({ "id": id, "action": { "type": "speak", "rule": { "media_role_min": role } } });
+    let (status, answer) = site.call(HOST, Method::POST, "/v1/rooms/demo/actions", rule).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+/// Posts a picture; returns code and rule of the refusal, which are empty for one that is shown.
+async fn post(
+    site: &Site,
+    by: (&str, Role),
+    id: &str,
+    text: &str,
+    media: &MediaReference,
+) -> (String, String) {
+    let post = json!({ "type": "chat", "id": id, "text": text, "media": media });
+    let (_, answer) = site.call(by, Method::POST, MESSAGES, post).await;
+    let of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (of(&answer["error"]["code"]), of(&answer["error"]["limit"]["rule"]))
+}
+
+fn refused(code: &str, rule: &str) -> (String, String) {
+    (code.into(), rule.into())
+}
+
+#[tokio::test]
+async fn room_has_no_pictures_until_it_says_so_and_then_those_of_their_senders() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let own = reference(&site, picture(MediaKind::Image, false), 0);
+    let (off, shown) = (refused("forbidden", "speak_media_role_min"), refused("", ""));
+    assert_eq!(post(&site, ANN, "a1", "look", &own).await, off);
+    assert_eq!(post(&site, HOST, "a2", "look", &own).await, off);
+    rule(&site, "r1", "moderator").await;
+    assert_eq!(post(&site, ANN, "a3", "look", &own).await, off);
+    rule(&site, "r2", "viewer").await;
+    assert_eq!(post(&site, ANN, "b1", "look", &own).await, shown);
+    assert_eq!(post(&site, ANN, "b1", "look", &own).await, shown, "a retry");
+    assert_eq!(post(&site, ANN, "b2", "", &own).await, shown, "a picture needs no text");
+    assert_eq!(post(&site, ("bob", Role::Viewer), "b3", "", &own).await, refused("forbidden", ""));
+    let old = reference(&site, picture(MediaKind::Image, false), REFERENCE_SECS);
+    assert_eq!(post(&site, ANN, "b4", "", &old).await, refused("bad_request", ""));
+    let clip = reference(&site, picture(MediaKind::Video, false), 0);
+    assert_eq!(post(&site, ANN, "b5", "", &clip).await, refused("bad_request", ""));
+    let forged = MediaReference::parse(&own.as_str().replace('.', "A.")).unwrap();
+    assert_eq!(post(&site, ANN, "b6", "", &forged).await, refused("bad_request", ""));
+    let bodies: Vec<Value> =
+        site.messages().await.iter().map(|message| serde_json::from_slice(&message.body).unwrap()).collect();
+    let bodies: Vec<_> = bodies.iter().filter(|body| body["type"] == "chat").collect();
+    assert_eq!(bodies.len(), 2);
+    let media = &bodies[1]["media"];
+    assert_eq!(
+        (&bodies[1]["text"], &media["thumbhash"], &media["width"]),
+        (&json!(""), &json!("1QcSHQ"), &json!(1_600))
+    );
+    let url = media["variants"][0]["url"].as_str().unwrap();
+    assert!(url.starts_with("/v1/media/0707") && url.contains("/96?e="), "{url}");
+}
+
+#[tokio::test]
+async fn emotes_alone_are_stickers_too_and_the_switch_takes_all_pictures_away() {
+    let site = Site::start(UplinkConfig::default()).await;
+    rule(&site, "r1", "viewer").await;
+    let speak = json!({ "id": "r2", "action": { "type": "speak", "rule": { "emote_only": true } } });
+    site.call(HOST, Method::POST, "/v1/rooms/demo/actions", speak).await;
+    let own = reference(&site, picture(MediaKind::Image, false), 0);
+    let sticker = reference(&site, picture(MediaKind::Image, true), 0);
+    assert_eq!(post(&site, ANN, "a1", "", &own).await, refused("bad_text", "speak_emote_only"));
+    assert_eq!(post(&site, ANN, "a2", "", &sticker).await, refused("", ""));
+    let switch = barrage_bus::Change::Switch { name: "text-only".into(), value: json!(true) };
+    site.bus.change(switch).await.unwrap();
+    assert_eq!(post(&site, ANN, "a3", "", &sticker).await, refused("forbidden", ""));
+}
+
+#[tokio::test]
+async fn history_signs_the_addresses_of_old_messages_anew() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let old = site.media.with_addresses(&picture(MediaKind::Image, false), 1_000);
+    let body = json!({ "type": "chat", "id": "m", "user": "ann", "name": "Ann", "text": "", "media": old, "at_ms": 7 });
+    let message = Message {
+        room: room(),
+        sequence: Sequence(5),
+        previous: Sequence::ZERO,
+        class: Class::Chat,
+        sender: None,
+        id: None,
+        to: None,
+        at_ms: 7,
+        trace: None,
+        body: body.to_string().into(),
+    };
+    let entry = ArchiveEntry { at: Sequence(5), message: message.into(), effect: Effect::None };
+    site.store.append(0, &[entry]).await.unwrap();
+    for query in ["", "?after=0", "?from_ms=0&to_ms=9007199254740991"] {
+        let (status, page) =
+            site.call(ANN, Method::GET, &format!("/v1/rooms/demo/history{query}"), Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let mut shown = page["messages"][0]["body"].clone();
+        let url = shown["media"]["variants"][0]["url"].as_str().unwrap().to_owned();
+        let ends: u64 = url.split(['=', '&']).nth(1).unwrap().parse().unwrap();
+        assert!(ends > barrage_clock::unix_ms() / 1_000, "{query}: {url}");
+        shown["media"]["variants"][0]["url"] = body["media"]["variants"][0]["url"].clone();
+        assert_eq!(shown, body, "nothing else changes");
+    }
+}
