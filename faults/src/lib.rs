@@ -18,3 +18,4 @@ pub mod run;
 pub mod scenarios;
 pub mod site;
 pub mod vitals;
+mod works;

@@ -1,9 +1,11 @@
 //! What a scenario needs of its machine, and the reason when it is not there.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use barrage_testkit::programs;
+
+use crate::works::works;
 
 /// Variable that a process sees inside of its own network and mounts.
 pub const OWN_NETWORK: &str = "FAULT_OWN_NETWORK";
@@ -84,13 +86,6 @@ fn has_queues() -> bool {
     let rule = ["INPUT", "-p", "tcp", "--dport", "1", "-j", "NFQUEUE", "--queue-num", "0"];
     let run = |action: &str| works("iptables", &[&[action], &rule[..]].concat());
     run("-A") && run("-D")
-}
-
-/// Whether a command starts and ends well.
-pub(crate) fn works(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// Returns the command that starts this program again in a network and mounts of its own; `None` inside

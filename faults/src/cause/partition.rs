@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::machine::works;
+use crate::works::works;
 
 /// A partition between the processes that use an address of loopback and the server that listens on it.
 #[derive(Debug)]

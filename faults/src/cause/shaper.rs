@@ -10,7 +10,7 @@ use nfq::{Message, Queue, Verdict};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::machine::works;
+use crate::works::works;
 
 /// Packets that the kernel holds for one shaper; further ones pass unchanged.
 const QUEUE_PACKETS_MAX: u32 = 65_536;

@@ -9,7 +9,7 @@ mod identity;
 mod log;
 mod peers;
 
-use crate::Target;
+use crate::target::Target;
 
 /// Largest body of a request or answer that is tried; the product's limits are below.
 const MIB: usize = 1 << 20;

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Broken, Kind, Scenario};
+use super::kind::{Broken, Kind, Scenario};
 use crate::disk::Honesty;
 use crate::must;
 use crate::mutation::Mutation;

@@ -10,7 +10,7 @@ use barrage_protocol::batch::LeftOut;
 use barrage_protocol::frame::{Batch, BatchMessage, RepairAnswer};
 use barrage_protocol::{Class, Message, RoomId, Sequence};
 
-use super::{Broken, Kind, Scenario};
+use super::kind::{Broken, Kind, Scenario};
 use crate::must;
 use crate::mutation::Mutation;
 use crate::rng::Rng;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrage_flow::{Lease, LeaseConfig, LeaseGrant, LeaseRequest, LeaseTerms, Rate, Rule, Step};
 
-use super::{Broken, Kind, Scenario};
+use super::kind::{Broken, Kind, Scenario};
 use crate::must;
 use crate::mutation::Mutation;
 use crate::rng::Rng;

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use barrage_bus::{BusConfig, BusError, Draft, Event, Log, Receipt, Subscription, Topic};
 use barrage_protocol::{Class, RoomId, Sequence};
 
-use super::{Broken, Kind};
+use super::kind::{Broken, Kind};
 use crate::disk::{Honesty, Image};
 use crate::must;
 use crate::mutation::Mutation;

@@ -5,7 +5,7 @@ use barrage_bus::RoomPlace;
 use barrage_bus::moves::{self, Chain, Close, Closing, Finish, Gate, Order, Verdict};
 use barrage_protocol::Sequence;
 
-use super::{Broken, Kind, Scenario};
+use super::kind::{Broken, Kind, Scenario};
 use crate::must;
 use crate::mutation::Mutation;
 use crate::rng::Rng;

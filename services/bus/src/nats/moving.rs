@@ -10,7 +10,5 @@
 //!
 //! A publisher that meets a gate whose place is late takes the second step itself.
 
-pub(crate) mod gate;
 pub(crate) mod mover;
-pub(crate) mod places;
 pub(crate) mod step;

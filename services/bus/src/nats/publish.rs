@@ -1,6 +1,5 @@
 //! Publishing messages under their ids, so that a retry is stored only once.
 
-pub(crate) mod batch;
 mod faults;
 pub(crate) mod package;
 pub(crate) mod publisher;

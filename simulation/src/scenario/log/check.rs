@@ -6,7 +6,7 @@ use barrage_bus::{Log, RangeLimits, Topic};
 use barrage_protocol::frame::RepairOutcome;
 use barrage_protocol::{Message, Sequence};
 
-use super::super::Broken;
+use super::super::kind::Broken;
 use super::{ROOMS, World, room};
 use crate::must;
 use crate::site::now;

@@ -2,7 +2,7 @@
 
 use barrage_bus::{BusError, Log};
 
-use super::super::{Broken, Scenario};
+use super::super::kind::{Broken, Scenario};
 use super::{Answer, ROOMS, Weather, World};
 use crate::must;
 use crate::rng::Rng;

@@ -10,7 +10,6 @@ use parking_lot::Mutex;
 use rand::seq::SliceRandom;
 use tokio::time::Instant;
 
-use super::gate::{self, Gate, LANES, Order};
 use super::step::{self, Close, Finish};
 use crate::error::BusError;
 use crate::log::{Spread, Topic};
@@ -18,7 +17,8 @@ use crate::metrics::BusMetrics;
 use crate::nats::config::NatsConfig;
 use crate::nats::connection::link::{Ack, Nack, acked, unavailable};
 use crate::nats::key_value::settings::SettingsKeeper;
-use crate::nats::publish::batch::Batch;
+use crate::nats::stream::batch::Batch;
+use crate::nats::stream::gate::{self, Gate, LANES, Order};
 use crate::nats::stream::partition::PARTITIONS_MAX;
 use crate::nats::stream::ring::Ring;
 use crate::nats::stream::streams::Streams;

@@ -1,6 +1,6 @@
 //! Decisions of a move. Pure: the mover asks servers and settings, and carries the decisions out.
 
-use super::gate::{Gate, Order, Verdict};
+use crate::nats::stream::gate::{Gate, Order, Verdict};
 use crate::settings::room_place::RoomPlace;
 
 /// First step of a move, by the gate that the old stream has.

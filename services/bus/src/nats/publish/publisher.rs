@@ -10,7 +10,6 @@ use barrage_protocol::Sequence;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::batch::Batch;
 use super::faults::PublishFaults;
 use super::package::{Outgoing, Package};
 use crate::config::BusConfig;
@@ -19,8 +18,9 @@ use crate::log::{Draft, Receipt, Topic};
 use crate::metrics::BusMetrics;
 use crate::nats::config::NatsConfig;
 use crate::nats::connection::link::{Ack, Nack, Pauses, acked};
-use crate::nats::moving::gate::{Gates, LANES, Verdict};
 use crate::nats::moving::mover::Mover;
+use crate::nats::stream::batch::Batch;
+use crate::nats::stream::gate::{Gates, LANES, Verdict};
 use crate::nats::stream::streams::Streams;
 use crate::settings::room_place::{Chain, Segment};
 

@@ -20,7 +20,7 @@ use super::last::Last;
 use crate::error::BusError;
 use crate::log::Stored;
 use crate::nats::connection::link::{Pauses, unavailable};
-use crate::nats::moving::gate;
+use crate::nats::stream::gate;
 
 /// Maximum number of messages of one read; the answer must fit into a subscription's channel.
 const READ_MESSAGES_MAX: usize = 512;

@@ -12,8 +12,8 @@ use super::reader::Reader;
 use crate::error::BusError;
 use crate::log::Topic;
 use crate::nats::connection::link::unavailable;
-use crate::nats::moving::gate::{Gate, Verdict};
-use crate::nats::moving::places::Places;
+use crate::nats::stream::gate::{Gate, Verdict};
+use crate::nats::stream::places::Places;
 
 /// Readers of all streams, the names on the servers, and the partitions of the topics.
 #[derive(Debug, Clone)]
