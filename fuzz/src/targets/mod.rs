@@ -6,6 +6,7 @@ mod downlink;
 mod files;
 mod frames;
 mod identity;
+mod inbox;
 mod log;
 mod peers;
 
@@ -223,6 +224,38 @@ pub const ALL: &[Target] = &[
             "fe80::1%eth0",
             "unknown",
             "_x",
+        ],
+        bytes_max: 64 << 10,
+        input_ms_max: 500,
+    },
+    Target {
+        name: "inbox",
+        run: inbox::inbox,
+        words: &[
+            "{\"event\":",
+            "\"letter\"",
+            "\"user\":\"a\"",
+            "\"conversation\":\"g.x\"",
+            "\"position\":",
+            "d.0123456789abcdef0123456789abcdef",
+            "-0",
+            "-p-",
+        ],
+        bytes_max: 64 << 10,
+        input_ms_max: 500,
+    },
+    Target {
+        name: "subscription",
+        run: inbox::subscription,
+        words: &[
+            "{\"endpoint\":\"https://",
+            "\"keys\":{\"p256dh\":\"",
+            "\"auth\":\"",
+            "[::1]",
+            ":443",
+            "@",
+            "\\u0000",
+            "?",
         ],
         bytes_max: 64 << 10,
         input_ms_max: 500,

@@ -20,7 +20,7 @@ mod mail;
 pub(crate) mod moving;
 mod publish;
 mod setup;
-mod stream;
+pub(crate) mod stream;
 
 pub use config::{NatsConfig, NatsStorage};
 pub use connection::check::{Finding, Level};

@@ -1,5 +1,7 @@
 //! A browser's Web Push subscription: an address and keys that a stranger gives.
 
+use std::net::Ipv6Addr;
+
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -100,9 +102,9 @@ fn origin(url: &str) -> Option<&str> {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
-    let is_host = |host: &str| {
-        let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        !inside.is_empty() && inside.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(&b))
+    let is_host = |host: &str| match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(inside) => inside.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)),
     };
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0) && !port.starts_with('+');
     (is_host(host) && port.is_none_or(is_port)).then(|| &url[.."https://".len() + authority.len()])
@@ -150,6 +152,9 @@ mod tests {
             "https://b\u{fc}cher.example/",
             "ftp://push.example/",
             " https://push.example/",
+            "https://a:b:443/",
+            "https://[push.example]/",
+            "https://[::1/",
         ] {
             assert_eq!(parse(bad, P256DH, AUTH), Err(SubscriptionError::Endpoint), "{bad:?}");
         }
