@@ -46,11 +46,12 @@ export async function newContext(browser, options) {
   return context;
 }
 
-/** Returns the policy of the public pages, as the server of this source tree sends it. */
-function policy() {
+/** Returns the policy of the public pages, as the server of this source tree sends it, with the origins of images that the running one adds. */
+function policy(running = '') {
   const source = readFileSync(new URL('../../services/barrage/src/process/page.rs', import.meta.url), 'utf8');
   const [, text] = /const POLICY: &str = "([^"]*)"/.exec(source);
-  return `${text.replace(/\\\n\s*/g, '')}; img-src 'self' data:; frame-ancestors 'self'`;
+  const [images = "; img-src 'self' data:"] = /; img-src [^;]*/.exec(running) ?? [];
+  return `${text.replace(/\\\n\s*/g, '')}${images}; frame-ancestors 'self'`;
 }
 
 /**
@@ -67,7 +68,7 @@ async function pagesFromDisk(context) {
     if (page === null) return route.abort().catch(() => undefined);
     const headers = { ...page.headers() };
     for (const name of ['content-type', 'content-length', 'content-encoding']) delete headers[name];
-    headers['content-security-policy'] = policy();
+    headers['content-security-policy'] = policy(headers['content-security-policy']);
     await route.fulfill({ path, headers });
   });
 }

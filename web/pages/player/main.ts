@@ -34,6 +34,8 @@ import { isAtLeast } from './moderate/actions.ts';
 import { openMessageMenu } from './moderate/message_menu.ts';
 import { KnownRole } from './moderate/known_role.ts';
 import { Runner } from './moderate/runner.ts';
+import { Attaching } from './media/attaching.ts';
+import { picturesOf } from './media/box.ts';
 import { GiftPanel } from './money/gift_panel.ts';
 import { Reactions } from './money/reactions.ts';
 import { SuperPanel } from './money/super_panel.ts';
@@ -67,12 +69,15 @@ const accounts = new Accounts(() => room.uplinks());
 const session = new Session(accounts);
 const { name, token, isGiven } = signIn(session);
 const offer = isGiven ? null : new Offer(accounts, session, () => location.reload());
+const entries = [location.origin, ...entryOrigins()];
 const room = join({
-  entry: [location.origin, ...entryOrigins()],
+  entry: entries,
   room: roomId,
   token,
   guest: { name, prefix: t('viewer') },
 });
+picturesOf({ room, roomId, entries });
+const picture = new Attaching(token);
 const role = new KnownRole(room);
 const text = byId<HTMLInputElement>('text');
 const senders = new Senders();
@@ -96,6 +101,7 @@ const composer = new Composer(draft, {
   warm: () => void room.warm(),
   held: (post, id, rule) => view.held(post, id, rule),
   command: (words) => runner.command(words),
+  picture,
   slowSecs: () => (isModerator() ? 0 : (room.roomState.settings.slow_mode_secs ?? 0)),
 });
 const runner: Runner = new Runner(room, role, kept, senders, list, composer);
@@ -194,6 +200,7 @@ room.on('notice', ({ body, raw }) => {
 
 function showState({ settings, pinned, poll: running, attributes, super_chats: superChats }: RoomView): void {
   rules.show(settings);
+  picture.rule(settings.speak?.['media_role_min'], role.now);
   composer.rules(Boolean(settings.mute_all) && !isModerator(), settings.slow_mode_secs ?? 0);
   reactions.own(reactionsOf(settings.reactions));
   readBadges(attributes);

@@ -78,6 +78,27 @@ impl MediaListeners {
     }
 }
 
+/// Origins from which pages show media: the hosts that entry names, and the media of this process.
+pub(super) fn image_origins(config: &Config, own: Option<&MediaListeners>) -> Vec<String> {
+    let hosts = config.entry.media.hosts.iter().map(|host| host.url.as_str());
+    let named = hosts.chain(own.and(config.media.base_url.as_deref()));
+    let named = named.filter_map(|url| Some(url.parse::<reqwest::Url>().ok()?.origin().ascii_serialization()));
+    let ports = own.map(MediaListeners::ports).unwrap_or_default();
+    let of_ports = config.media.listen.iter().zip(ports).flat_map(|(address, port)| {
+        let address = SocketAddr::new(address.ip(), port);
+        hosts_of(config, address)
+    });
+    named.chain(of_ports.map(|host| format!("{}://{host}", scheme(&config.http)))).collect()
+}
+
+/// Each `HOST:PORT` at which browsers may reach a listener.
+fn hosts_of(config: &Config, address: SocketAddr) -> Vec<String> {
+    let port = address.port();
+    let local = address.ip().is_loopback().then(|| format!("localhost:{port}"));
+    let named = config.http.hosts.iter().map(|host| format!("{host}:{port}"));
+    config::reachable(address).into_iter().chain(local).chain(named).collect()
+}
+
 /// Opens the role and starts its tasks.
 pub(super) fn start(
     context: &ProcessContext,
@@ -136,7 +157,7 @@ pub(super) fn of_messages(context: &ProcessContext) -> anyhow::Result<Option<Arc
 fn origins(config: &Config, page: &[SocketAddr]) -> AllowedOrigins {
     let scheme = scheme(&config.http);
     let own =
-        page.iter().flat_map(|address| config::reachable(*address)).map(|host| format!("{scheme}://{host}"));
+        page.iter().flat_map(|address| hosts_of(config, *address)).map(|host| format!("{scheme}://{host}"));
     let allowed: Vec<_> = config.http.allowed_origins.iter().cloned().chain(own).collect();
     let is_local = config.media.listen.iter().all(|address| address.ip().is_loopback());
     let is_local = is_local && config.http.trusted_proxies.is_empty();

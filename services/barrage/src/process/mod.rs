@@ -210,11 +210,13 @@ fn serve(
     if let Some(tls) = &tls {
         tls.register(&context.registry)?;
     }
+    let mut image_origins = config.http.image_origins.clone();
+    image_origins.extend(media::image_origins(config, media_listeners.as_ref()));
     if let (Some(media), Some(bound)) = (&services.media, media_listeners) {
         bound.serve(media, context, &listeners.addresses, (tls.clone(), metrics.clone()), tasks)?;
     }
     if context.roles.is_public() {
-        let page = Page::new(&config.http.frame_ancestors, &config.http.image_origins);
+        let page = Page::new(&config.http.frame_ancestors, &image_origins);
         let router = services
             .public_router
             .merge(api::router(Listener::Public))

@@ -8,6 +8,7 @@ export { type Transport } from './downlink/channel.ts';
 export { type Reason, type State, type Where } from './downlink/states.ts';
 export { type Loss, type OpenSuperChat, type RoomBatch, type RoomEvents, type RoomMessage, type RoomNotice, type RoomView } from './events.ts';
 export { type RoomSettings } from './protocol/state.ts';
+export { type Medium, type Variant } from './media/medium.ts';
 export { type Hello } from './protocol/frames.ts';
 export { type Poll, type PollCounts, type Pulse } from './protocol/pulse.ts';
 export {

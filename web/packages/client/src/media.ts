@@ -2,6 +2,8 @@
 // bytes come. Apart from the SDK, because a page without media needs none of it.
 
 export { openMedia, Media, type MediaOptions, type Picked } from './media/media.ts';
+export { mediaHosts, type MediaHosts } from './media/hosts.ts';
+export { type Signed } from './media/tus.ts';
 export { Upload, type UploadEnd, type UploadEvents, type UploadState } from './media/upload.ts';
 export { addressEndsMs, chooseVariant, type Medium, type Variant, type Wanted } from './media/medium.ts';
 export { Addresses, type Renew } from './media/addresses.ts';

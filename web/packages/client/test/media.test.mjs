@@ -1,8 +1,9 @@
 // Uploads without a browser and a server: what continues, what begins anew, and what ends.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, test, vi } from 'vitest';
-import { openMedia } from '../src/media.ts';
+import { mediaHosts, openMedia } from '../src/media.ts';
 import { json, MediaWorld, refusal } from './media_world.mjs';
 
 /** Bytes of the first piece. */
@@ -27,7 +28,7 @@ test('a file goes in pieces with checksums, and is ready behind its check', asyn
   const states = [];
   upload.on('state', (state) => states.push(state));
   const end = await upload.done;
-  assert.equal(end.kind, 'ready');
+  assert.deepEqual([end.kind, end.reference], ['ready', 'signed']);
   assert.ok([...world.uploads.values()][0].bytes.equals(await bytesOf(file)));
   assert.deepEqual(offsets(world), [0, PIECE, 3 * PIECE], 'a quick piece is followed by a larger one');
   const kinds = states.map(({ kind }) => kind).filter((kind, at, all) => kind !== all[at - 1]);
@@ -159,7 +160,7 @@ test('a file that the user has uploaded before needs no bytes, and a wrong proof
   const file = fileOf(100_000);
   world.owned = [await bytesOf(file)];
   const end = await openMedia(world.options()).upload(file).done;
-  assert.deepEqual([end.kind, world.of('PATCH').length, world.uploads.size], ['ready', 0, 0]);
+  assert.deepEqual([end.kind, end.reference, world.of('PATCH').length, world.uploads.size], ['ready', 'signed', 0, 0]);
   const other = await openMedia(world.options()).upload(fileOf(100_000, 3)).done;
   assert.deepEqual([other.kind, world.of('PATCH').length], ['ready', 1]);
   // A challenge for bytes that the file has not is not answered.
@@ -181,4 +182,28 @@ test('three uploads send at once, and the fourth waits for a place', async () =>
   for (const release of held) release();
   const ends = await Promise.all(uploads.map(({ done }) => done));
   assert.deepEqual(ends.map(({ kind }) => kind), ['ready', 'ready', 'ready', 'ready']);
+});
+
+test('a reference to what the user may send comes from the first host that answers', async () => {
+  const world = new MediaWorld();
+  world.owned = [Buffer.from('sticker')];
+  world.away.add('m1.example');
+  const media = openMedia(world.options({ hosts: ['https://m1.example', 'https://m2.example'] }));
+  const digest = createHash('sha256').update('sticker').digest('hex');
+  assert.equal((await media.reference(digest)).reference, 'signed again');
+  assert.equal(await media.reference('0'.repeat(64)), null);
+});
+
+test('entry names the media hosts, and a page asks the next entry where one is silent', async () => {
+  const asked = [];
+  const ask = async (url) => {
+    asked.push(url);
+    if (url.startsWith('https://e1')) throw new TypeError('silent');
+    return json({ media: { hosts: ['https://m1.example/', 'javascript:alert(1)', 7, '//m2.example:8082'], piece_bytes: 262_144 } });
+  };
+  const found = await mediaHosts(['https://e1.example', 'https://e2.example'], 'a room', ask);
+  assert.deepEqual(found, { hosts: ['https://m1.example', 'https://m2.example:8082'], pieceBytes: 262_144 });
+  assert.deepEqual(asked, ['https://e1.example/v1/entry?room=a%20room&purpose=send', 'https://e2.example/v1/entry?room=a%20room&purpose=send']);
+  assert.deepEqual(await mediaHosts(['https://e.example'], 'r', async () => json({})), { hosts: [] });
+  await assert.rejects(mediaHosts(['https://e.example'], 'r', async () => refusal(503, 'unavailable')), /503/);
 });

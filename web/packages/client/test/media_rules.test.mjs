@@ -7,6 +7,7 @@ import { decide } from '../src/media/decide.ts';
 import { KeptUploads } from '../src/media/kept.ts';
 import { Pace } from '../src/media/pace.ts';
 import { mayScale, scaledSize } from '../src/media/scale.ts';
+import { readBody } from '../src/read.ts';
 
 const KIB = 1_024;
 
@@ -145,4 +146,11 @@ for (const { name, hash, size, pixels, sum } of [
 
 test('a text that is no thumbhash draws nothing', () => {
   for (const bad of ['', '!!', 'AAAA', 'AAAAAAA=', btoa('x'.repeat(65))]) assert.equal(readThumbhash(bad), null, bad);
+});
+
+test('a chat has its picture, null for one that was removed, and nothing without one', () => {
+  const chat = (more) => readBody({ type: 'chat', user: 'u', text: '', ...more });
+  const medium = { digest: 'd', kind: 'image', variants: [] };
+  assert.deepEqual(chat({ media: medium }).media, medium);
+  assert.deepEqual([chat({ media: null }).media, chat({ media: 'x' }).media, 'media' in chat({})], [null, null, false]);
 });

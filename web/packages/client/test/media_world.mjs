@@ -49,6 +49,7 @@ export class MediaWorld {
   };
 
   #answer({ method, host, pathname, headers, body }) {
+    if (pathname === '/v1/media/references') return this.#signed(JSON.parse(body).digest);
     if (pathname === '/v1/uploads/known') return json(this.#known(JSON.parse(body)));
     if (method === 'POST') {
       const path = `/v1/uploads/${String(this.uploads.size + 1).padStart(32, '0')}`;
@@ -71,7 +72,12 @@ export class MediaWorld {
     upload.looks += 1;
     if (upload.looks < 2) return { state: 'checking' };
     if (upload.bytes.includes('refuse me')) return { state: 'refused', refusal: { code: 'unsupported_media', message: 'this cannot be shown' } };
-    return { state: 'ready', media: { digest: hash(upload.bytes).toString('hex'), kind: 'file', is_animated: false, variants: [] } };
+    return { state: 'ready', reference: 'signed', media: { digest: hash(upload.bytes).toString('hex'), kind: 'file', is_animated: false, variants: [] } };
+  }
+
+  #signed(digest) {
+    const isOwn = this.owned.some((bytes) => hash(bytes).toString('hex') === digest);
+    return isOwn ? json({ reference: 'signed again', expires_ms: 1, media: { digest, kind: 'image', is_animated: false, variants: [] } }) : refusal(404, 'not_found');
   }
 
   #known({ sha256, length, nonce, answer }) {
@@ -81,7 +87,7 @@ export class MediaWorld {
     if (!file || nonce !== '0f'.repeat(16)) return { state: 'unknown' };
     const parts = ranges.map(({ start, length: bytes }) => file.subarray(start, start + bytes));
     const right = createHmac('sha256', Buffer.from(nonce, 'hex')).update(Buffer.concat(parts)).digest('hex');
-    return answer === right ? { state: 'known', media: { digest: sha256, kind: 'file', is_animated: false, variants: [] } } : { state: 'unknown' };
+    return answer === right ? { state: 'known', reference: 'signed', media: { digest: sha256, kind: 'file', is_animated: false, variants: [] } } : { state: 'unknown' };
   }
 }
 

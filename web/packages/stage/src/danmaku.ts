@@ -140,13 +140,13 @@ function cleanPiece(given: unknown, rest: number): Piece | null {
   return safeUrl(link) ? { link: link as string, text: letters } : letters;
 }
 
-/** Reports whether a page may load or link the address: https, or a path or address of the page's own origin. */
+/** Reports whether a page may load or link the address: https, or a path or address of the page's own host, on any port. */
 function safeUrl(url: unknown): boolean {
   if (typeof url !== 'string' || !/^(https?:\/\/|\/(?![\\/]))/i.test(url)) return false;
   const base = typeof document === 'undefined' ? 'https://invalid.example/' : document.baseURI;
   if (!URL.canParse(url, base)) return false;
-  const { protocol, origin } = new URL(url, base);
-  return protocol === 'https:' || origin === new URL(base).origin;
+  const { protocol, hostname } = new URL(url, base);
+  return protocol === 'https:' || hostname === new URL(base).hostname;
 }
 
 /** Cuts a text between characters, and makes one line of it. */

@@ -126,8 +126,10 @@ test('fields of any value give a danmaku within its bounds', () => {
   assert.equal(clean({ text: 'x'.repeat(100_000), user: 'u', sequence: 1 }).text.length, 400);
 });
 
-test('only https addresses of emotes and links are kept', () => {
+test('only addresses by https and of the own host are kept for emotes and links', () => {
   const pieces = (url) => clean({ sequence: 1, user: 'u', text: 't', pieces: [{ emote: 'Kappa', url }, { link: url, text: 'here' }] }).pieces;
   assert.deepEqual(pieces('https://cdn.example/k.png'), [{ emote: 'Kappa', url: 'https://cdn.example/k.png' }, { link: 'https://cdn.example/k.png', text: 'here' }]);
+  // Outside of a page the own host is this one.
+  assert.deepEqual(pieces('http://invalid.example:8082/k.png')[0], { emote: 'Kappa', url: 'http://invalid.example:8082/k.png' });
   for (const url of ['javascript:alert(1)', 'data:text/html,x', 'http://cdn.example/', 'blob:https://a/b', 'vbscript:x', '//cdn.example/k.png', '/\\\\cdn.example', 'x.png', '<img src=x>', 5]) assert.deepEqual(pieces(url), ['Kappa', 'here'], String(url));
 });

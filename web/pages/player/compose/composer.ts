@@ -33,6 +33,8 @@ export interface ComposerEvents {
   command(text: string): Promise<boolean>;
   /** Seconds of the slow mode that this viewer obeys; 0 for none. */
   slowSecs(): number;
+  /** Picture that goes with the next text: its reference, and whether it is still on its way. */
+  readonly picture: { readonly reference: string | null; readonly isBusy: boolean; sent(): void };
 }
 
 export class Composer {
@@ -167,7 +169,8 @@ export class Composer {
   async #submit(): Promise<void> {
     const given = this.text;
     const text = plainText(given);
-    if (given === '' || this.#sending || !this.#open) return;
+    const { reference, isBusy } = this.events.picture;
+    if ((given === '' && reference === null) || this.#sending || !this.#open) return;
     if (text === null) {
       this.#busy(true);
       const done = await this.events.command(given);
@@ -175,8 +178,11 @@ export class Composer {
       if (done && this.text === given) this.#text.value = '';
       return this.#write();
     }
-    if (this.#waits() || this.#roomMuted || this.#isTooLong(text)) return;
-    await this.post({ type: 'chat', text, style: this.#style.chosen, ...this.draft.fields(text) }, 'text');
+    // The bar of the picture says how far it is.
+    if (isBusy || this.#waits() || this.#roomMuted || this.#isTooLong(text)) return;
+    const media = reference === null ? {} : { media: reference };
+    const sent = await this.post({ type: 'chat', text, style: this.#style.chosen, ...this.draft.fields(text), ...media }, 'text');
+    if (sent.kind !== 'refused' && reference !== null) this.events.picture.sent();
   }
 
   /** Under slow mode the next text has to wait from now on. */

@@ -3,6 +3,9 @@
 import { type Key } from '../page/zh.ts';
 import { type Written } from '@barrage/client';
 
+/** Stands for a picture where only a text can. */
+export const PICTURE = '🖼';
+
 export interface Message {
   kind: 'message';
   body: Written;
@@ -32,8 +35,9 @@ export function sequenceOf(entry: Entry | undefined): number | null {
   return entry?.kind === 'message' ? entry.sequence : null;
 }
 
-/** Returns the text of a message as a reply quotes it; a gift is quoted by its name. */
+/** Returns the text of a message as a reply quotes it; a gift is quoted by its name, and a picture without a text by a sign. */
 export function quotable(body: Written): string {
+  if (body.type === 'chat' && body.text === '' && body.media !== undefined) return PICTURE;
   return body.type === 'gift' ? `${body.gift.name} ×${body.gift.count}` : body.text;
 }
 

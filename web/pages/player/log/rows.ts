@@ -5,6 +5,7 @@ import { piecesOf } from '../chat/emotes.ts';
 import { type Entry, type Message } from './entry.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { count, isolated, locale, roleKey, say, t } from '../page/i18n.ts';
+import { pictureBox } from '../media/box.ts';
 import { paint } from '../money/tiers.ts';
 import { cssColor, element, icon } from '@barrage/ui/dom.ts';
 import { type Attrs, type Chat, type EmoteRange, type Gift, type SuperChat } from '@barrage/client';
@@ -70,10 +71,10 @@ function messageRow(entry: Message, context: RowContext): HTMLElement {
   return row;
 }
 
-function bodyRow({ body }: Message, context: RowContext): HTMLElement {
+function bodyRow({ body, sequence }: Message, context: RowContext): HTMLElement {
   switch (body.type) {
     case 'chat':
-      return chatRow(body, context);
+      return chatRow(body, context, sequence);
     case 'gift':
       return giftRow(body);
     case 'super_chat':
@@ -107,7 +108,7 @@ function marks(text: string): (string | HTMLElement)[] {
   return text.split(/(@[^\s@]{1,40})/u).map((part) => (part.startsWith('@') && part.length > 1 ? element('mark', 'mention', part) : part));
 }
 
-function chatRow(chat: Chat, context: RowContext): HTMLElement {
+function chatRow(chat: Chat, context: RowContext, sequence: number | null): HTMLElement {
   const words = wordsOf(chat.text, chat.emotes, chat.mentions);
   if (chat.style.color !== 0xffffff) {
     const dot = element('i', 'dot');
@@ -115,6 +116,7 @@ function chatRow(chat: Chat, context: RowContext): HTMLElement {
     words.prepend(dot);
   }
   const row = element('li', 'row chat', ...(chat.reply_to ? [replyOf(chat.reply_to, context)] : []), nameOf(chat), words);
+  if (chat.media !== undefined) row.append(pictureBox(chat.media, chat.name, sequence));
   const user = context.user();
   if (user !== null && (chat.reply_to?.user === user || chat.mentions?.includes(user))) row.classList.add('to-me');
   return row;

@@ -4,7 +4,7 @@ import { type Hidden } from '../chat/hidden.ts';
 import { type Pin } from '../chat/pin.ts';
 import { type PollPanel } from '../chat/poll.ts';
 import { type Composer } from '../compose/composer.ts';
-import { heldKey, quotable } from '../log/entry.ts';
+import { heldKey, PICTURE, quotable } from '../log/entry.ts';
 import { type List } from '../log/list.ts';
 import { type Senders } from '../log/senders.ts';
 import { type Ticker } from '../money/ticker.ts';
@@ -73,7 +73,8 @@ export class View {
     // The page shows the reply's author only where the server has named it.
     const { type, text } = post;
     const style: Style = { mode: 'scroll', size: 'normal', color: 0xffffff, ...post.style };
-    const body = { type, id, text, style, user: this.events.user() ?? '', name: this.events.name(), at_ms: Date.now() };
+    // A picture is not known here: the post has a reference alone.
+    const body = { type, id, text: text === '' ? PICTURE : text, style, user: this.events.user() ?? '', name: this.events.name(), at_ms: Date.now() };
     stage.fly(body, null, 'own');
     list.add(body, null, 'own', heldKey(rule));
   }

@@ -4,6 +4,8 @@ import { type Chat } from '@barrage/client';
 import { type Danmaku, type Lane, Stage as Danmakus, styleOf } from '@barrage/stage';
 import { nextFrame } from '@barrage/ui/frames.ts';
 import { piecesOf } from '../chat/emotes.ts';
+import { PICTURE } from '../log/entry.ts';
+import { stageAddress } from '../media/box.ts';
 import { count, inLanguage, roleKey, t } from '../page/i18n.ts';
 
 /** Colour of gifts and super chats. */
@@ -26,8 +28,10 @@ export class Stage {
   fly(chat: Chat, sequence: number | null, origin: 'own' | 'other'): void {
     const role = roleKey(chat.role);
     const lane: Lane = origin === 'own' ? 'own' : role ? 'moderator' : 'other';
-    const pieces = piecesOf(chat.text, chat.emotes ?? []).map((piece) => (typeof piece === 'string' ? piece : { emote: piece.alt, url: piece.src }));
-    this.danmakus.fly({ ...styleOf(chat.style), sequence, user: chat.user, text: chat.text, pieces, tag: role ? t(role) : '', lane });
+    const words = piecesOf(chat.text, chat.emotes ?? []).map((piece) => (typeof piece === 'string' ? piece : { emote: piece.alt, url: piece.src }));
+    const pieces = [...words, ...pictureOf(chat)];
+    const text = chat.text === '' && chat.media ? PICTURE : chat.text;
+    this.danmakus.fly({ ...styleOf(chat.style), sequence, user: chat.user, text, pieces, tag: role ? t(role) : '', lane });
   }
 
   /** Shows a gift or a super chat, before the danmaku of others. */
@@ -49,4 +53,12 @@ export class Stage {
   show(visible: boolean): void {
     this.danmakus.show(visible);
   }
+}
+
+/** Returns the picture of a message as it flies: small, or as a sign while the page does not know its host. */
+function pictureOf({ text, media }: Chat): (string | { emote: string; url: string })[] {
+  if (!media) return [];
+  const url = stageAddress(media);
+  const space = text === '' ? [] : [' '];
+  return [...space, url === null ? PICTURE : { emote: PICTURE, url }];
 }

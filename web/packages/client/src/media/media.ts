@@ -4,7 +4,7 @@ import type { TokenSource } from '../credentials.ts';
 import type { Fetch, Store } from '../host.ts';
 import { KeptUploads } from './kept.ts';
 import { chunkBytesOf, networkOf } from './network.ts';
-import { Tus } from './tus.ts';
+import { Tus, type Signed } from './tus.ts';
 import { Upload } from './upload.ts';
 
 /** Uploads that send at once: as many as `media.user_uploads_max` admits. Others wait for a place. */
@@ -60,6 +60,17 @@ export class Media {
       turn: () => this.#turn(),
     };
     return new Upload(surroundings, { file, name, visibility, scales });
+  }
+
+  /** Asks for a reference to a sticker, or to a medium that the user has uploaded before; null for any other. */
+  async reference(digest: string): Promise<Signed | null> {
+    for (const host of await this.#hosts()) {
+      const reply = await this.#tus.reference(host, digest);
+      if (reply.kind === 'accepted') return reply.value;
+      if (reply.status === 401) this.#tus.forgetToken();
+      if (reply.status !== 0 && reply.status < 500) return null;
+    }
+    return null;
   }
 
   async #hosts(): Promise<readonly string[]> {

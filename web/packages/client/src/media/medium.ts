@@ -7,7 +7,7 @@ export interface Variant {
   media_type: string;
   /** Length in bytes. */
   length: number;
-  /** Address of the bytes. One of a private medium ends at a full hour. */
+  /** Address of the bytes, without a host: it is on each media host. One of a private medium ends at a full hour. */
   url: string;
 }
 
@@ -20,6 +20,8 @@ export interface Medium {
   width?: number;
   height?: number;
   is_animated: boolean;
+  /** Whether all may see and send it, as a sticker; its addresses never end. */
+  is_public?: boolean;
   /** Placeholder of a picture in Base64: `drawThumbhash` draws it. */
   thumbhash?: string;
   /** Forms, the smallest first. */

@@ -28,10 +28,17 @@ export type Reply<Value> = { kind: 'accepted'; value: Value } | Refusal;
 export interface Shown {
   state: 'receiving' | 'whole' | 'checking' | 'ready' | 'refused';
   media?: Medium;
+  reference?: string;
   refusal?: { code: string; message: string };
 }
 
-export type Known = ({ state: 'challenge' } & Challenge) | { state: 'known'; media: Medium } | { state: 'unknown' };
+export type Known = ({ state: 'challenge' } & Challenge) | ({ state: 'known' } & Signed) | { state: 'unknown' };
+
+/** A medium that the caller may send: posts and letters have the reference in `media`, for twelve hours. */
+export interface Signed {
+  reference: string;
+  media: Medium;
+}
 
 /** A new upload: its URL, and the Unix time in milliseconds at which the server forgets it. */
 export interface Created {
@@ -94,6 +101,12 @@ export class Tus {
   known(host: string, body: { sha256: string; length: number; nonce?: string; answer?: string }, signal: AbortSignal): Promise<Reply<Known>> {
     const fields = { 'Content-Type': 'application/json' };
     return this.#send({ method: 'POST', url: `${host}/v1/uploads/known`, fields, body: JSON.stringify(body), signal }, (answer) => answer.json() as Promise<Known>);
+  }
+
+  /** Asks for a reference to a medium that the caller has uploaded before, or to a public one. */
+  reference(host: string, digest: string): Promise<Reply<Signed>> {
+    const fields = { 'Content-Type': 'application/json' };
+    return this.#send({ method: 'POST', url: `${host}/v1/media/references`, fields, body: JSON.stringify({ digest }) }, (answer) => answer.json() as Promise<Signed>);
   }
 
   /** Ends an upload and removes its bytes. */

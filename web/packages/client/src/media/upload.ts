@@ -9,7 +9,7 @@ import type { KeptUploads } from './kept.ts';
 import type { Medium } from './medium.ts';
 import { Pace } from './pace.ts';
 import { scaled } from './scale.ts';
-import type { Refusal, Reply, Tus } from './tus.ts';
+import type { Refusal, Reply, Signed, Tus } from './tus.ts';
 import { pause } from './waiting.ts';
 
 /** Largest file that is hashed whole: WebCrypto needs all of its bytes in memory at once. */
@@ -23,13 +23,14 @@ const CHECK_MS_MAX = 5 * 60_000;
 
 /**
  * How far an upload has come. `sending` waits while no server answers, and goes on by itself. `checking`: the server looks
- * at the file, and nobody else sees it before. The last three are the end.
+ * at the file, and nobody else sees it before. The last three are the end. `reference` is what a post or a letter has in
+ * `media`.
  */
 export type UploadState =
   | { kind: 'preparing' }
   | { kind: 'sending'; sentBytes: number; bytes: number; isWaiting: boolean }
   | { kind: 'checking' }
-  | { kind: 'ready'; medium: Medium }
+  | { kind: 'ready'; medium: Medium; reference: string }
   | { kind: 'refused'; code: string; message: string; waitMs?: number }
   | { kind: 'cancelled' };
 
@@ -111,7 +112,7 @@ export class Upload {
       // The answer for a known medium has addresses that end.
       const mayKnow = body.size >= KNOWN_BYTES_MIN && this.sent.visibility === 'private';
       const known = digest !== null && mayKnow ? await this.#known(body, digest) : null;
-      return known ? { kind: 'ready', medium: known } : await this.#send(body, digest);
+      return known ? { kind: 'ready', medium: known.media, reference: known.reference } : await this.#send(body, digest);
     } catch (error) {
       // A file that was removed since it was picked cannot be read; `hosts` may fail as a network does.
       return { kind: 'refused', code: 'file', message: error instanceof Error ? error.message : String(error) };
@@ -121,7 +122,7 @@ export class Upload {
   }
 
   /** Asks for a medium that the user has uploaded before, and proves to have the file. A failure means only to upload it. */
-  async #known(body: Blob, digest: string): Promise<Medium | null> {
+  async #known(body: Blob, digest: string): Promise<Signed | null> {
     const { tus } = this.surroundings;
     const [host = ''] = this.#hosts;
     const question = { sha256: digest, length: body.size };
@@ -130,7 +131,7 @@ export class Upload {
     const answer = await prove(body, asked.value);
     if (answer === null) return null;
     const proved = await tus.known(host, { ...question, nonce: asked.value.nonce, answer }, this.#abort.signal);
-    return proved.kind === 'accepted' && proved.value.state === 'known' ? proved.value.media : null;
+    return proved.kind === 'accepted' && proved.value.state === 'known' ? proved.value : null;
   }
 
   /** Sends the bytes, asks for the check, and bears what may fail between. */
@@ -203,8 +204,8 @@ export class Upload {
     for (let wait = LOOK_MS; performance.now() < endMs && !this.#isCancelled; wait = Math.min(wait * 1.5, LOOK_MS_MAX)) {
       const shown = await this.surroundings.tus.show(url, signal);
       if (shown.kind === 'refused') return shown;
-      const { state, media, refusal } = shown.value;
-      if (state === 'ready' && media) return { kind: 'ended', state: { kind: 'ready', medium: media } };
+      const { state, media, reference, refusal } = shown.value;
+      if (state === 'ready' && media && reference !== undefined) return { kind: 'ended', state: { kind: 'ready', medium: media, reference } };
       if (state === 'refused') return { kind: 'ended', state: { kind: 'refused', code: refusal?.code ?? 'refused', message: refusal?.message ?? '' } };
       await pause(wait, signal);
     }

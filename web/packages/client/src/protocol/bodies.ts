@@ -1,5 +1,6 @@
 // Bodies of messages. The client leaves out unknown types and fields, so that a newer server does not break it.
 
+import type { Medium } from '../media/medium.ts';
 import { fields, number, text, type Fields } from './fields.ts';
 
 /** Role in a room. */
@@ -62,6 +63,8 @@ export interface Chat extends From {
   mentions?: string[];
   role?: string;
   style: Style;
+  /** Picture or sticker, with addresses of the media hosts; null for one that was removed. */
+  media?: Medium | null;
 }
 
 export interface Gift extends From {
@@ -205,6 +208,7 @@ export function readBody(value: unknown): Body | null {
         text: text(body['text']),
         emotes,
         ...readReply(body),
+        ...('media' in body ? { media: fields(body['media']) as Medium | null } : {}),
         style: readStyle(body['style']),
       };
     case 'gift': {

@@ -1,0 +1,141 @@
+// Pictures in a room, from the file dialog of one page to the list, the stage and the dialog of another, with the real
+// server and its role media.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { violations } from './axe.mjs';
+import { open, send } from './browser.mjs';
+import { rig } from './rig.mjs';
+import { freePorts, Server, until } from './server.mjs';
+
+const started = rig(async () => {
+  const [port] = await freePorts();
+  return Server.startWith({ MEDIA__LISTEN: JSON.stringify([`127.0.0.1:${port}`]) });
+});
+
+const visit = async (user, more = {}) => open(started.browser, started.server, { token: await started.server.token(user), ...more });
+
+/** Sets who may send pictures in the room. */
+async function allow(role) {
+  const token = await started.server.token('mia', 'moderator');
+  const body = { id: `rule-${role}-${Math.random()}`, action: { type: 'speak', rule: { media_role_min: role } } };
+  const answer = await started.server.post(token, body, 'demo', 'actions');
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+}
+
+/** Paints a picture in the browser, and returns it as a file for its dialog. */
+async function painted(page, width, height, name = 'sunset.png') {
+  const base64 = await page.evaluate(async ([wide, high]) => {
+    const canvas = new OffscreenCanvas(wide, high);
+    const context = canvas.getContext('2d');
+    const sky = context.createLinearGradient(0, 0, 0, high);
+    sky.addColorStop(0, '#264a9e');
+    sky.addColorStop(0.7, '#f2a65a');
+    sky.addColorStop(1, '#3b2a4f');
+    context.fillStyle = sky;
+    context.fillRect(0, 0, wide, high);
+    context.fillStyle = '#ffe8a8';
+    context.beginPath();
+    context.arc(wide * 0.6, high * 0.62, high * 0.12, 0, 7);
+    context.fill();
+    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  }, [width, height]);
+  return { name, mimeType: 'image/png', buffer: Buffer.from(base64, 'base64') };
+}
+
+/** Chooses a file in the composer, and waits until it can be sent. */
+async function attach(page, file) {
+  await page.waitForSelector('#picture-button:not([hidden])');
+  await page.setInputFiles('#picture-file', file);
+  await page.waitForSelector('.attached[data-state=ready]');
+}
+
+test('a picture goes from one page to the list and the stage of another, and no row moves', async () => {
+  await allow('viewer');
+  const [ann, bob] = [await visit('ann'), await visit('bob')];
+  // Its page knows the media hosts then.
+  await bob.waitForSelector('#picture-button:not([hidden])');
+  // The size of the box when the row appears, before any byte of the picture.
+  await bob.evaluate(() => {
+    window.first = null;
+    new MutationObserver(() => {
+      const box = document.querySelector('#list .picture');
+      if (box && !window.first) window.first = [box.getBoundingClientRect().width, box.getBoundingClientRect().height, box.closest('.row').getBoundingClientRect().height];
+    }).observe(document.querySelector('#list'), { childList: true });
+  });
+  await attach(ann, await painted(ann, 1_600, 1_000));
+  await send(ann, 'from the roof');
+  await bob.waitForSelector('#list .picture.there');
+  const found = await bob.$eval('#list .picture', (box) => {
+    const image = box.querySelector('img');
+    const { width, height } = box.getBoundingClientRect();
+    return { size: [width, height, box.closest('.row').getBoundingClientRect().height], pixels: image.naturalWidth, label: box.getAttribute('aria-label'), placeholder: box.querySelector('canvas')?.width };
+  });
+  assert.deepEqual(found.size, await bob.evaluate(() => window.first));
+  assert.deepEqual(found.size.slice(0, 2), [240, 150]);
+  assert.deepEqual([found.pixels, found.label, found.placeholder], [480, 'Picture from ann', 32]);
+  const flying = await bob.waitForSelector('#flight .danmaku img', { state: 'attached' });
+  assert.match(await flying.evaluate((image) => image.src), /\/v1\/media\/[0-9a-f]{64}\/96\?/);
+  assert.match(await bob.textContent('#flight .danmaku'), /from the roof/);
+  await until('the composer is empty', async () => (await ann.isHidden('.attached')) && (await ann.inputValue('#text')) === '');
+  await ann.waitForSelector('#list .picture.there');
+  for (const page of [ann, bob]) assert.deepEqual(page.faults, []);
+  assert.deepEqual(await violations(bob, '#list'), []);
+});
+
+test('a click opens the picture large, and Escape leads back', async () => {
+  await allow('viewer');
+  const page = await visit('cat');
+  await attach(page, await painted(page, 1_600, 900));
+  await send(page, 'look closer');
+  const box = page.locator('#list .row:has-text("look closer") .picture.there');
+  await box.click();
+  await page.waitForFunction(() => document.querySelector('.viewer[open] img')?.naturalWidth === 1_280);
+  assert.equal(await page.$eval('.viewer img', (image) => image.alt), 'Picture from cat');
+  assert.deepEqual(await violations(page, '.viewer'), []);
+  await page.keyboard.press('Escape');
+  await until('it is closed', async () => (await page.$('.viewer[open]')) === null);
+  assert.ok(await page.evaluate(() => document.activeElement.classList.contains('picture')), 'the focus is back');
+  assert.deepEqual(page.faults, []);
+});
+
+test('a newcomer sees the picture from the history, with an address that is good now', async () => {
+  await allow('viewer');
+  const page = await visit('dan');
+  await attach(page, await painted(page, 300, 300, 'square.png'));
+  await send(page, 'for newcomers');
+  await page.waitForSelector('#list .picture.there');
+  const late = await visit('eve');
+  await late.locator('#list .row:has-text("for newcomers") .picture.there').waitFor();
+  assert.deepEqual(late.faults, []);
+});
+
+test('a file that the server refuses stays with its sentence, and the text can be sent without it', async () => {
+  await allow('viewer');
+  const page = await visit('fay');
+  await page.waitForSelector('#picture-button:not([hidden])');
+  await page.setInputFiles('#picture-file', { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('not a picture') });
+  await page.waitForSelector('.attached[data-state=refused]');
+  assert.match(await page.textContent('.attached-words'), /not accepted: \w+ \w+/);
+  await send(page, 'then only words');
+  await page.locator('#list .row:has-text("then only words")').waitFor();
+  await page.click('.attached button');
+  assert.ok(await page.isHidden('.attached'));
+});
+
+test('the button is there for those whom the room lets send pictures', async () => {
+  await allow('off');
+  const page = await visit('gil');
+  const guest = await open(started.browser, started.server);
+  assert.equal(await page.$('#picture-button:not([hidden])'), null);
+  await allow('moderator');
+  const mod = await open(started.browser, started.server, { token: await started.server.token('mia', 'moderator') });
+  await mod.waitForSelector('#picture-button:not([hidden])');
+  assert.equal(await page.$('#picture-button:not([hidden])'), null);
+  await allow('viewer');
+  await page.waitForSelector('#picture-button:not([hidden])');
+  assert.equal(await guest.$('#picture-button'), null, 'guests may not upload');
+  await allow('off');
+  await until('it is gone', () => page.isHidden('#picture-button'));
+});

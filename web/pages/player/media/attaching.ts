@@ -1,0 +1,46 @@
+// The picture of the next message: the button is there where the room lets this viewer send pictures, and what it needs is
+// loaded then.
+
+import { type TokenSource } from '@barrage/client';
+import { isAtLeast } from '../moderate/actions.ts';
+import type { Attachment } from './attach.ts';
+import { loadPictures } from './box.ts';
+
+export class Attaching {
+  #attachment: Attachment | null = null;
+  #isAllowed = false;
+
+  /** Without a token there is no button: guests may not upload. */
+  constructor(private readonly token: TokenSource | undefined) {}
+
+  /** Takes the rule of the room: the least role that may send pictures. */
+  rule(least: unknown, role: string): void {
+    this.#isAllowed = typeof least === 'string' && least !== 'off' && isAtLeast(role, least);
+    this.#attachment?.allow(this.#isAllowed);
+    if (this.#isAllowed && !this.#attachment && this.token) void this.#load(this.token);
+  }
+
+  /** Reference of the picture that goes with the next text; null for none. */
+  get reference(): string | null {
+    return this.#attachment?.reference ?? null;
+  }
+
+  get isBusy(): boolean {
+    return this.#attachment?.isBusy ?? false;
+  }
+
+  /** The picture was sent. */
+  sent(): void {
+    this.#attachment?.clear();
+  }
+
+  async #load(token: TokenSource): Promise<void> {
+    const [pictures, { Attachment: Made }] = await Promise.all([loadPictures(), import('./attach.ts')]);
+    if (!pictures || this.#attachment) return;
+    const { hosts, pieceBytes } = await pictures.hosts();
+    // A server without media says so in entry.
+    if (hosts.length === 0 || this.#attachment) return;
+    this.#attachment = new Made(token, hosts, pieceBytes);
+    this.#attachment.allow(this.#isAllowed);
+  }
+}

@@ -1,0 +1,66 @@
+// The box of a picture in a row. Its size is known from the message, so that the row never moves; what fills it is loaded
+// with the first picture that a page shows.
+
+import { type Medium, type Room } from '@barrage/client';
+import { element } from '@barrage/ui/dom.ts';
+import { boxOf } from './size.ts';
+import type { Pictures } from './pictures.ts';
+
+/** What pictures need of the page. */
+export interface PicturePlace {
+  room: Room;
+  roomId: string;
+  entries: readonly string[];
+}
+
+/** Height of a picture on the stage in CSS pixels. */
+const STAGE_PX = 48;
+
+let place: PicturePlace | null = null;
+let loaded: Promise<Pictures> | null = null;
+let now: Pictures | null = null;
+
+/** Notes the room of the page, before its first message. */
+export function picturesOf(of: PicturePlace): void {
+  place = of;
+}
+
+/** Loads what shows pictures; null before the room is known. */
+export function loadPictures(): Promise<Pictures> | null {
+  const of = place;
+  if (!of) return null;
+  loaded ??= import('./pictures.ts').then(({ Pictures: Made }) => (now = new Made(of)));
+  loaded.catch(() => {
+    loaded = null;
+  });
+  return loaded;
+}
+
+/** Returns the medium of a body; null for one that was removed, and for one without forms, which no server sends. */
+function usable(medium: Medium | null): Medium | null {
+  return Array.isArray(medium?.variants) ? medium : null;
+}
+
+/** Returns the address of a small picture for the stage; null while that is not known. */
+export function stageAddress(medium: Medium): string | null {
+  void loadPictures();
+  const found = usable(medium);
+  return (found && now?.address(found, STAGE_PX)) ?? null;
+}
+
+/** Creates the box of a picture; `null` is one that was removed. */
+export function pictureBox(given: Medium | null, name: string, sequence: number | null): HTMLElement {
+  const medium = usable(given);
+  const box = element('button', 'picture');
+  box.type = 'button';
+  box.tabIndex = -1;
+  const { width, height } = medium ? boxOf(medium) : { width: 120, height: 40 };
+  box.style.aspectRatio = `${width} / ${height}`;
+  box.style.width = `${width}px`;
+  if (medium?.is_public) box.classList.add('sticker');
+  loadPictures()?.then(
+    (pictures) => pictures.fill(box, medium, name, sequence),
+    () => box.classList.add('gone'),
+  );
+  return box;
+}
