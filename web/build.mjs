@@ -1,5 +1,5 @@
-// Builds every page into `dist`, and the SDK for script tags. The player page comes first, because its build
-// empties the folder.
+// Builds every page into `dist`, the SDK for script tags, and the service worker. The player page comes first, because
+// its build empties the folder.
 
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
@@ -30,3 +30,16 @@ for (const { file, name, entry } of SCRIPTS) {
     },
   });
 }
+
+// The service worker lies beside the player page, because the folder of its file is its scope.
+await build({
+  configFile: false,
+  publicDir: false,
+  logLevel: 'warn',
+  build: {
+    target: 'es2022',
+    outDir: place('dist'),
+    emptyOutDir: false,
+    lib: { entry: place('pages/player/push/worker.ts'), name: 'worker', formats: ['iife'], fileName: () => 'push_worker.js' },
+  },
+});
