@@ -82,7 +82,8 @@ impl MediaListeners {
 pub(super) fn image_origins(config: &Config, own: Option<&MediaListeners>) -> Vec<String> {
     let hosts = config.entry.media.hosts.iter().map(|host| host.url.as_str());
     let named = hosts.chain(own.and(config.media.base_url.as_deref()));
-    let named = named.filter_map(|url| Some(url.parse::<reqwest::Url>().ok()?.origin().ascii_serialization()));
+    let named =
+        named.filter_map(|url| Some(url.parse::<reqwest::Url>().ok()?.origin().ascii_serialization()));
     let ports = own.map(MediaListeners::ports).unwrap_or_default();
     let of_ports = config.media.listen.iter().zip(ports).flat_map(|(address, port)| {
         let address = SocketAddr::new(address.ip(), port);
