@@ -13,7 +13,7 @@ pub fn make(folder: &Path) {
 pub fn make_for(folder: &Path, names: &str) {
     openssl(
         folder,
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
     );
     add(folder, "cert", "key", names);
 }
@@ -24,7 +24,9 @@ pub fn add(folder: &Path, cert: &str, key: &str, names: &str) {
     std::fs::write(folder.join("names"), format!("subjectAltName={names}")).unwrap();
     openssl(
         folder,
-        &format!("req -newkey rsa:2048 -nodes -subj /CN=server -keyout {key}.pem -out request.pem"),
+        &format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=server -keyout {key}.pem -out request.pem"
+        ),
     );
     openssl(
         folder,
