@@ -62,7 +62,8 @@ barrage_part::part! {
         /// servers stop.
         storage: NatsStorage = NatsStorage::File;
         /// Maximum bytes per stream. Beyond, the oldest messages are deleted, archived or not. The
-        /// default is a day of 100 messages a second.
+        /// default is a day of 100 messages a second. Where letters are on, all lanes together reserve as
+        /// much once more; a full lane refuses letters and deletes none.
         stream_bytes_max: u64 = 4 << 30, between(1 << 20, 1 << 50);
         /// Longest wait for an acknowledgement, in milliseconds; then the message is sent again with
         /// the same id. Longer than the disk of a loaded server, shorter than a change of leader.
