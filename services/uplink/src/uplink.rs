@@ -86,7 +86,7 @@ pub struct Uplink {
     pub(crate) words: Arc<WordsControl>,
     pub(crate) history: HistoryCache,
     /// Letters and groups; `None` where they are off.
-    pub(crate) inbox: Option<InboxControl>,
+    pub(crate) inbox: Option<Arc<InboxControl>>,
     pub(crate) tracer: Tracer,
     /// One slot for each export that may be written at the same time.
     pub(crate) exports: ExportSlots,
@@ -157,8 +157,9 @@ impl Uplink {
                 audit: Arc::clone(&audit),
                 names: names.clone(),
                 media: media.clone(),
+                rooms: control.clone(),
             };
-            InboxControl::new(parts, shared)
+            InboxControl::new(parts, shared).map(Arc::new)
         });
         let inbox = inbox.transpose()?;
         let parts = PipelineParts {
@@ -317,6 +318,7 @@ impl Uplink {
             polls: Arc::clone(&self.polls),
             actions: Arc::clone(&self.actions),
             check_log: Arc::clone(&self.check_log),
+            inbox: self.inbox.clone(),
             tracer: self.tracer.clone(),
             recorder: Arc::clone(&self.recorder),
             event_senders: self.config.event_senders.clone(),

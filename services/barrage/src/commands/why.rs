@@ -1,4 +1,5 @@
-//! `barrage why`: asks every uplink for the checks of a message, and every gateway for its batch.
+//! `barrage why`: asks every uplink for the checks of a message and the place of a letter, and every gateway for the
+//! batch of a message.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -30,7 +31,7 @@ async fn run(config: &Config, arguments: &WhyArguments) -> anyhow::Result<()> {
     let fleet = Fleet::list(&first).await?;
     let path = format!("/v1/admin/why/{}", arguments.id);
     let answers = ask_all(&first, &fleet.uplinks, &path).await;
-    let (mut found, mut not_found, mut failures) = (Vec::new(), None, Vec::new());
+    let (mut found, mut letters, mut not_found, mut failures) = (Vec::new(), Vec::new(), None, Vec::new());
     for (url, answer) in answers {
         match answer {
             Ok(answer) => {
@@ -38,21 +39,25 @@ async fn run(config: &Config, arguments: &WhyArguments) -> anyhow::Result<()> {
                     let fan_outs = fan_outs(&first, &fleet, post).await;
                     found.push((post.clone(), fan_outs));
                 }
+                letters.extend(answer["letters"].as_array().into_iter().flatten().cloned());
             }
             Err(AdminError::NotFound(message)) => not_found = Some(message),
             Err(error) => failures.push(format!("{url}: {error:#}")),
         }
     }
-    if arguments.output == Output::Json && !found.is_empty() {
-        return admin::print_result("message_why", &as_json(&found, &failures));
+    if arguments.output == Output::Json && !(found.is_empty() && letters.is_empty()) {
+        return admin::print_result("message_why", &as_json(&found, &letters, &failures));
     }
     for (post, fan_outs) in &found {
         print_post(post, fan_outs)?;
     }
+    for letter in &letters {
+        print_letter(letter)?;
+    }
     for failure in &failures {
         print_line(format!("not asked: {}", printable(failure)))?;
     }
-    match (found.len(), not_found) {
+    match (found.len() + letters.len(), not_found) {
         (1.., _) => Ok(()),
         (0, Some(message)) if failures.is_empty() => {
             bail!("{} ({} uplinks asked)", printable(&message), fleet.uplinks.len())
@@ -104,8 +109,8 @@ async fn fan_outs(first: &AdminApi, fleet: &Fleet, post: &Value) -> Answers {
     ask_all(first, &fleet.gateways, &path).await
 }
 
-/// Makes the JSON form: posts with their batches, and the processes that were not asked.
-fn as_json(found: &[(Value, Answers)], failures: &[String]) -> Value {
+/// Makes the JSON form: posts with their batches, letters, and the processes that were not asked.
+fn as_json(found: &[(Value, Answers)], letters: &[Value], failures: &[String]) -> Value {
     let mut not_asked = failures.to_vec();
     let mut posts = Vec::new();
     for (post, fan_outs) in found {
@@ -121,7 +126,7 @@ fn as_json(found: &[(Value, Answers)], failures: &[String]) -> Value {
         post["fan_outs"] = batches.into();
         posts.push(post);
     }
-    json!({ "posts": posts, "not_asked": not_asked })
+    json!({ "posts": posts, "letters": letters, "not_asked": not_asked })
 }
 
 /// Prints the checks of one post, and its batch on each gateway that had viewers in the room.
@@ -163,6 +168,39 @@ fn print_post(post: &Value, fan_outs: &Answers) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// Prints what became of a letter, and its place.
+fn print_letter(letter: &Value) -> anyhow::Result<()> {
+    let text = |key: &str| printable(letter[key].as_str().unwrap_or_default());
+    let (user, conversation) = (text("user"), text("conversation"));
+    print_line(format!("letter by {user} to {conversation}, at {}", format_time(&letter["at_ms"])))?;
+    let Some(sequence) = letter["sequence"].as_u64() else {
+        return print_line(format!("  => {}: {}", text("outcome"), text("detail")));
+    };
+    print_line(format!(
+        "  {:<24} {}",
+        format!("lane {}", letter["lane"]),
+        format_args!("position {sequence}")
+    ))?;
+    print_line(format!("  => {}; {}", text("outcome"), place_of(&letter["place"])))
+}
+
+/// Describes where an accepted letter is.
+fn place_of(place: &Value) -> String {
+    match place["state"].as_str().unwrap_or_default() {
+        "waiting" => format!("it waits in the lane: the tables have the lane up to {}", place["taken"]),
+        "item" if place["recalled"] == true => {
+            format!("item {} of the conversation, recalled or erased", place["position"])
+        }
+        "item" => format!("item {} of the conversation", place["position"]),
+        "undelivered" => {
+            let reason = printable(place["reason"].as_str().unwrap_or_default());
+            format!("the courier refused it as {reason}, and told the sender")
+        }
+        "gone" => "no item has the id: it was removed after its time, or is older than 1,000 items".into(),
+        _ => "the tables cannot be read now".into(),
+    }
 }
 
 /// Describes the batch of a message on one gateway.

@@ -23,6 +23,8 @@ const FOLLOWED_MAX: usize = 8;
 pub(super) struct MessageReport {
     /// Posts under the id, as `GET /v1/admin/why/{id}` of each uplink has them.
     posts: Vec<FoundPost>,
+    /// Letters and items of groups under the id, as `GET /v1/admin/why/{id}` of each uplink has them.
+    letters: Vec<Value>,
     /// Number of uplinks that answered.
     uplinks_asked: usize,
     /// Gateways that answered; 0 when no post has a position.
@@ -56,7 +58,9 @@ pub(super) async fn handle(
     let path = format!("/v1/admin/why/{id}");
     for (target, answer) in ask(&operator, of_role(Role::Uplink), &path, token, &mut report.not_asked).await {
         report.uplinks_asked += 1;
-        let posts = answer.and_then(|answer| answer["posts"].as_array().cloned()).unwrap_or_default();
+        let of = |key: &str| answer.as_ref().and_then(|answer| answer[key].as_array().cloned());
+        let posts = of("posts").unwrap_or_default();
+        report.letters.extend(of("letters").unwrap_or_default());
         let found = |post| FoundPost { uplink: target.id.clone(), post, fan_outs: Vec::new() };
         report.posts.extend(posts.into_iter().map(found));
     }

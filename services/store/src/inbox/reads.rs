@@ -68,6 +68,10 @@ pub trait InboxReads: InboxStore {
     /// the number of items.
     async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError>;
 
+    /// Gives a user's row another id, if no row has that id. Returns whether it did; false for a user without a row,
+    /// too.
+    async fn rename(&self, user: &UserId, id: &UserId) -> Result<bool, InboxError>;
+
     /// Returns items of conversations that the reader has not hidden, at most `limit` of each, oldest first.
     /// At most [`WANTED_MAX`] conversations; further ones are left out.
     async fn shown(

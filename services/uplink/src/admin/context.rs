@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::action::ActionControl;
 use crate::event_senders::EventSenderConfig;
+use crate::inbox::InboxControl;
 use crate::poll::PollControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
@@ -39,6 +40,8 @@ pub(crate) struct AdminContext {
     pub(crate) polls: Arc<PollControl>,
     pub(crate) actions: Arc<ActionControl>,
     pub(crate) check_log: Arc<CheckLog>,
+    /// Letters and groups; `None` where they are off.
+    pub(crate) inbox: Option<Arc<InboxControl>>,
     pub(crate) tracer: Tracer,
     pub(crate) recorder: Arc<Recorder<PostRecord>>,
     /// Rights to send custom events; empty means all rights for every admin.

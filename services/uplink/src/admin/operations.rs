@@ -241,9 +241,9 @@ fn platform() -> Vec<Operation> {
             "message_why",
             Get,
             "/v1/admin/why/{id}",
-            "Lists every check of the newest posts under an id.",
+            "Lists every check of the newest posts under an id, and the places of letters.",
         )
-        .answers::<why::Posts>(200, "The posts that this uplink remembers.")
+        .answers::<why::Posts>(200, "The posts and letters that this uplink remembers.")
         .refuses(&[Code::NotFound]),
         operation("switch_list", Get, "/v1/admin/switches", "Lists the platform's switches.")
             .answers::<switches::Switches>(200, "All switches with the values in force."),

@@ -80,6 +80,9 @@ pub(super) async fn put(
     if id.is_probe() {
         return Err(ApiError::new(Code::BadRequest, "this room is reserved for probes; take another id"));
     }
+    if [RoomId::letters(), RoomId::groups()].contains(&id) {
+        return Err(ApiError::new(Code::BadRequest, "this id is reserved for letters; take another one"));
+    }
     let PutRoom { title, stream_started_at_ms } = read_body(request_body).await?;
     let title = title.map(|title| CleanText::new(&title, TITLE_CHARS_MAX)).transpose();
     let title = title.map_err(|error| ApiError::new(Code::BadText, format!("title: {error}")))?;

@@ -70,7 +70,7 @@ async fn restrict(
     request_body: Body,
     kind: RestrictionKind,
 ) -> Answer<RestrictedAnswer> {
-    let room = admin.control.known_room(room)?;
+    let room = place(admin, room, kind)?;
     let Restrict { user, secs, reason } = read_body(request_body).await?;
     check_reason(reason.as_deref())?;
     if !(1..=RESTRICTION_SECS_MAX).contains(&secs) {
@@ -80,6 +80,14 @@ async fn restrict(
     let restricted = admin.control.restrict(&room, &user, restriction).await?;
     let sequence = (kind == RestrictionKind::Kick).then_some(restricted.sequence);
     Ok(Json(RestrictedAnswer { user, until_ms: restricted.until_ms, sequence }))
+}
+
+/// Returns the room of a mute or kick. Letters take mutes alone.
+fn place(admin: &AdminContext, room: &str, kind: RestrictionKind) -> Result<RoomId, ApiError> {
+    Ok(match kind {
+        RestrictionKind::Mute => admin.control.known_room_or_letters(room)?,
+        RestrictionKind::Kick => admin.control.known_room(room)?,
+    })
 }
 
 /// Checks the length of a reason. The audit log keeps the whole body of a call, the reason with it.
@@ -126,7 +134,7 @@ pub(super) async fn unkick(
 }
 
 async fn lift(admin: &AdminContext, room: &str, request_body: Body, kind: RestrictionKind) -> Answer<Lifted> {
-    let room = admin.control.known_room(room)?;
+    let room = place(admin, room, kind)?;
     let Lift { user, reason } = read_body(request_body).await?;
     check_reason(reason.as_deref())?;
     admin.control.lift(&room, &user, kind).await?;
@@ -172,7 +180,7 @@ pub(super) async fn list_restrictions(
     query: Result<Query<RestrictionsQuery>, QueryRejection>,
 ) -> Answer<RestrictionsPage> {
     let RestrictionsQuery { after, limit } = read_query(query)?;
-    let room = admin.control.known_room(&room)?;
+    let room = admin.control.known_room_or_letters(&room)?;
     let limit = page_limit(limit)?;
     let (settings, now_ms) = (admin.control.settings(), barrage_clock::unix_ms());
     let (restrictions, next_after) = page(&settings, &room, after.as_ref(), limit, now_ms);

@@ -13,27 +13,35 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::context::{AdminContext, Answer, Timed, read_query};
+use crate::inbox::LetterTrail;
 use crate::record::PostChecks;
 use crate::room::parse_room_id;
 
-/// The newest posts under one id.
+/// The newest posts and letters under one id.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Posts {
     /// Posts with every check, newest first.
     posts: Vec<Timed<PostChecks>>,
+    /// Letters and items of groups with their places, newest first.
+    letters: Vec<Timed<LetterTrail>>,
 }
 
-/// Returns the traces of the newest posts under a message id.
+/// Returns the traces of the newest posts and letters under a message id.
 pub(super) async fn posts(State(admin): State<Arc<AdminContext>>, Path(id): Path<String>) -> Answer<Posts> {
     let id = MessageId::parse(&id).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
     let posts = admin.check_log.find(&id);
-    if posts.is_empty() {
+    let letters = match &admin.inbox {
+        Some(inbox) => inbox.trails(&id).await,
+        None => Vec::new(),
+    };
+    if posts.is_empty() && letters.is_empty() {
         let message = "this uplink has not seen that id lately, or refused it before it was read \
                        (by address, user or platform: the answer said so)";
         return Err(ApiError::new(Code::NotFound, message));
     }
     let posts = posts.into_iter().map(|post| Timed::new(post.at_ms(), post)).collect();
-    Ok(Json(Posts { posts }))
+    let letters = letters.into_iter().map(|letter| Timed::new(letter.record.at_ms, letter)).collect();
+    Ok(Json(Posts { posts, letters }))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

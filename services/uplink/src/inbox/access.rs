@@ -13,6 +13,7 @@ use barrage_store::{InboxError, InboxReads, Membership, Terms};
 use moka::future::Cache;
 
 use super::config::InboxConfig;
+use super::erased::{Pseudonyms, is_pseudonym};
 
 /// Longest wait for the tables before a letter. Beyond, the letter is taken unchecked, and the courier decides.
 const ANSWER_MAX: Duration = Duration::from_millis(250);
@@ -24,16 +25,21 @@ pub(super) struct Access {
     store: Arc<dyn InboxReads>,
     /// Time until which the tables are not asked, in steady milliseconds.
     paused_until_ms: AtomicU64,
+    pub(super) pseudonyms: Pseudonyms,
     terms: Cache<(UserId, UserId), Terms>,
+    /// Whether users were erased.
+    erased: Cache<UserId, bool>,
     members: Cache<(UserId, ConversationId), Option<Arc<Membership>>>,
 }
 
 impl Access {
-    pub(super) fn new(store: Arc<dyn InboxReads>, config: &InboxConfig) -> Self {
+    pub(super) fn new(store: Arc<dyn InboxReads>, secret: &[u8; 32], config: &InboxConfig) -> Self {
         let age = Duration::from_millis(config.access_age_ms);
         Access {
             store,
             paused_until_ms: AtomicU64::new(0),
+            pseudonyms: Pseudonyms::new(secret),
+            erased: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
             terms: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
             members: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
         }
@@ -71,6 +77,25 @@ impl Access {
             self.paused_until_ms.store(barrage_clock::steady_ms() + PAUSE_MS, Ordering::Relaxed);
         }
         answered
+    }
+
+    /// Whether a user was erased, as the tables said some seconds ago. While they cannot be read, nobody was.
+    pub(super) async fn is_erased(&self, user: &UserId) -> bool {
+        if is_pseudonym(user) {
+            return true;
+        }
+        if let Some(known) = self.erased.get(user).await {
+            return known;
+        }
+        let pseudonym = self.pseudonyms.of(user, 0);
+        let Ok(found) = self.asked(self.store.user(&pseudonym)).await else { return false };
+        self.erased.insert(user.clone(), found.is_some()).await;
+        found.is_some()
+    }
+
+    /// Notes that a user was erased.
+    pub(super) async fn note_erased(&self, user: &UserId) {
+        self.erased.insert(user.clone(), true).await;
     }
 
     /// Notes what a letter of this uplink changes, so that further letters meet it at once.

@@ -22,22 +22,22 @@ use tokio_util::sync::CancellationToken;
 use super::access::Access;
 use super::config::InboxConfig;
 use super::cursor::CursorKey;
+use super::letter_log::LetterLog;
 use super::marks::Marks;
 use super::reads::ReadBuffer;
-use super::refusals::{behind, not_taken};
+use super::refusals::{behind, erased, not_taken};
 use crate::account::AccountNames;
 use crate::limits_config::LimitsError;
 use crate::media::MediaLinks;
 use crate::record::AuditQueue;
+use crate::room::RoomControl;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// Time for which a retry of an item that slow mode let pass, passes again, and for which letters to a person
 /// whom the tables do not show yet are those of one new conversation.
 const PASSED: Duration = Duration::from_secs(600);
-/// Mutes, begun conversations and items that slow mode let pass, each; beyond, the oldest are forgotten.
+/// Begun conversations and items that slow mode let pass, each; beyond, the oldest are forgotten.
 const REMEMBERED_MAX: u64 = 100_000;
-/// Longest mute by moderation.
-const MUTED_MAX: Duration = Duration::from_secs(86_400);
 
 /// The parts of the inbox that an uplink gets; the caller shares them with the courier.
 #[derive(Clone)]
@@ -60,6 +60,7 @@ pub(crate) struct InboxShared {
     /// Names that only their accounts may use; `None` where accounts are off.
     pub(crate) names: Option<Arc<AccountNames>>,
     pub(crate) media: MediaLinks,
+    pub(crate) rooms: RoomControl,
 }
 
 /// Takes and answers the requests of the inbox.
@@ -74,9 +75,10 @@ pub(crate) struct InboxControl {
     pub(super) access: Access,
     pub(super) marks: Marks,
     pub(super) cursors: CursorKey,
+    pub(super) letters: LetterLog,
     pub(super) reads: ReadBuffer,
-    /// Users whom moderation has muted, until a Unix time in milliseconds.
-    pub(super) muted: Cache<UserId, u64>,
+    /// Has the mutes, as restrictions in a room of their own: durable, and in force at every uplink.
+    pub(super) rooms: RoomControl,
     /// People whom a user began to write to: retries of a first letter, and letters beside it, count once.
     opened: Cache<(UserId, UserId), ()>,
     /// Items that slow mode let pass.
@@ -99,7 +101,7 @@ impl InboxControl {
     /// When a limit cannot be used.
     pub(crate) fn new(parts: InboxParts, shared: InboxShared) -> Result<Self, LimitsError> {
         let InboxParts { lanes, store, secret, config } = parts;
-        let InboxShared { quota, moderator, audit, names, media } = shared;
+        let InboxShared { quota, moderator, audit, names, media, rooms } = shared;
         let per_hour = |count: u32| Rate::new(count, HOUR, count);
         Ok(InboxControl {
             new_conversations: per_hour(config.new_conversations_per_hour)?,
@@ -107,11 +109,11 @@ impl InboxControl {
             reports: per_hour(config.reports_per_hour)?,
             syncs_of_user: Rate::per_sec(config.syncs_per_s, config.syncs_per_s.saturating_mul(5))?,
             group_items: Rate::per_sec(config.group_items_per_s, config.group_items_per_s.saturating_mul(2))?,
-            access: Access::new(Arc::clone(&store), &config),
+            access: Access::new(Arc::clone(&store), &secret, &config),
             marks: Marks::new(Arc::clone(&lanes), Arc::clone(&store)),
             cursors: CursorKey::new(&secret),
+            letters: LetterLog::default(),
             reads: ReadBuffer::new(config.reads_merged_max),
-            muted: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(MUTED_MAX).build(),
             opened: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
             passed: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
             syncs: Semaphore::new(config.syncs_max),
@@ -124,6 +126,7 @@ impl InboxControl {
             audit,
             names,
             media,
+            rooms,
             quota,
         })
     }
@@ -131,6 +134,11 @@ impl InboxControl {
     /// Runs until the shutdown: follows how far the lanes are taken, and writes merged reads.
     pub(crate) async fn run(&self, shutdown: CancellationToken) {
         tokio::join!(self.marks.run(shutdown.clone()), self.run_reads(shutdown));
+    }
+
+    /// Refuses a user whose inbox was erased: its id is never used again.
+    pub(crate) async fn refuse_erased(&self, user: &UserId) -> Result<(), Refusal> {
+        if self.access.is_erased(user).await { Err(erased()) } else { Ok(()) }
     }
 
     /// Appends events of one lane, which are durable then.

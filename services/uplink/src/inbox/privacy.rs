@@ -1,5 +1,7 @@
 //! Erase and export of one user, for operators and the law.
 
+use std::time::Duration;
+
 use barrage_inbox::{
     ConversationState, Event, Kind, Position, Preferences, Receipts, Role, Version, WritePolicy,
 };
@@ -12,6 +14,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::control::InboxControl;
+use super::erased::PSEUDONYMS_MAX;
 use super::refusals::unreadable;
 use super::view;
 
@@ -19,11 +22,15 @@ use super::view;
 const PAGE: usize = 300;
 /// Items that are read, or erased, at once.
 const ITEMS: usize = 1_000;
+/// Longest wait for the letters that are in a lane.
+const CAUGHT_UP_MAX: Duration = Duration::from_secs(5);
+/// Time between two looks at a lane.
+const CAUGHT_UP_LOOK: Duration = Duration::from_millis(20);
 /// Rounds of erasing in one call.
 const ROUNDS_MAX: usize = 50;
 
 /// What an erase has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Erased {
     /// Groups that the user left, or owned and that are deleted.
     pub(crate) groups: u64,
@@ -31,8 +38,10 @@ pub(crate) struct Erased {
     pub(crate) blocks: u64,
     /// Items whose bodies are gone.
     pub(crate) items: u64,
-    /// There are more: the call is to be made again.
+    /// There are more, or letters wait for the tables: the call is to be made again.
     pub(crate) more: bool,
+    /// Id that took the place of the user's; `None` while there are more, and for a user without an inbox.
+    pub(crate) pseudonym: Option<UserId>,
 }
 
 /// A line of an export.
@@ -55,8 +64,8 @@ enum Line<'a> {
 }
 
 impl InboxControl {
-    /// Erases a user's inbox as far as it is the user's own: bodies of its items, groups, blocks. Positions and counts
-    /// stay, so that no other user's unread moves. A call that was cut off is made again.
+    /// Erases a user's inbox as far as it is the user's own: bodies of its items, groups, blocks, and at last its id.
+    /// Positions and counts stay, so that no other user's unread moves. A call that was cut off is made again.
     pub(crate) async fn erase(&self, user: &UserId) -> Result<Erased, Refusal> {
         let mut erased = Erased::default();
         let mut range = AwayRange::after(Version(0));
@@ -76,15 +85,52 @@ impl InboxControl {
         }
         let preferences = Preferences { policy: WritePolicy::Known, receipts: Receipts::Hidden };
         self.append_one(Event::Prefer { user: user.clone(), preferences }).await?;
+        // What waits in a lane under the id would make a new inbox of that id.
+        if !self.is_caught_up().await {
+            return Ok(Erased { more: true, ..erased });
+        }
         for _ in 0..ROUNDS_MAX {
             let some = self.store.erase(user, ITEMS).await.map_err(|error| unreadable(&error))?;
             erased.items += some;
             if some < ITEMS as u64 {
-                return Ok(erased);
+                erased.pseudonym = self.rename(user).await?;
+                return Ok(Erased { more: erased.pseudonym.is_none(), ..erased });
             }
         }
-        erased.more = true;
-        Ok(erased)
+        Ok(Erased { more: true, ..erased })
+    }
+
+    /// Puts a pseudonym in the place of a user's id. Returns `None` when the user has used up its pseudonyms.
+    async fn rename(&self, user: &UserId) -> Result<Option<UserId>, Refusal> {
+        for number in 0..PSEUDONYMS_MAX {
+            let pseudonym = self.access.pseudonyms.of(user, number);
+            if self.store.rename(user, &pseudonym).await.map_err(|error| unreadable(&error))? {
+                self.access.note_erased(user).await;
+                return Ok(Some(pseudonym));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until the tables have everything that the lanes held a moment ago; returns whether they have.
+    async fn is_caught_up(&self) -> bool {
+        let until = barrage_clock::now() + CAUGHT_UP_MAX;
+        for lane in 0..self.lanes.lanes() {
+            let newest = *self.lanes.tail(lane).borrow();
+            loop {
+                let taken = self.store.mark(lane).await.unwrap_or_default();
+                if taken >= newest {
+                    break;
+                }
+                // The newest position may have no entry.
+                match self.lanes.read(lane, taken, 1).await {
+                    Ok(waiting) if waiting.is_empty() => break,
+                    _ if barrage_clock::now() >= until => return false,
+                    _ => tokio::time::sleep(CAUGHT_UP_LOOK).await,
+                }
+            }
+        }
+        true
     }
 
     async fn end_blocks(&self, user: &UserId, away: &Away) -> Result<u64, Refusal> {

@@ -57,6 +57,11 @@ pub(super) fn behind() -> Refusal {
     Refusal::new(Code::InboxBehind, message).retry_after_ms(BEHIND_RETRY_MS)
 }
 
+/// Returns the refusal for a user whose inbox was erased.
+pub(super) fn erased() -> Refusal {
+    Refusal::new(Code::Forbidden, "the inbox of this user was erased; a new inbox needs another user id")
+}
+
 /// Returns the refusal for a malformed id, position or cursor.
 pub(super) fn malformed(message: impl Into<String>) -> Refusal {
     Refusal::new(Code::BadRequest, message)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barrage_bus::LaneReceipt;
+use barrage_bus::{LaneReceipt, Restriction, RestrictionKind};
 use barrage_flow::Rate;
 use barrage_inbox::{ConversationId, Event, Kind, Refusal as Reason, Role as GroupRole, Standing};
 use barrage_moderation::{Candidate, Outcome};
@@ -36,10 +36,25 @@ impl InboxControl {
         target: Target,
         letters: &[LetterRequest],
     ) -> Result<Vec<LetterAnswer>, Refusal> {
+        let conversation = match &target {
+            Target::User(to) => ConversationId::direct(&by.user, to),
+            Target::Conversation(id) => id.clone(),
+        };
+        let sent = self.take_letters(by, target, letters).await;
+        self.letters.push(&by.user, &conversation, letters, &sent);
+        sent
+    }
+
+    async fn take_letters(
+        &self,
+        by: &Identity,
+        target: Target,
+        letters: &[LetterRequest],
+    ) -> Result<Vec<LetterAnswer>, Refusal> {
         if letters.is_empty() || letters.len() > LETTERS_MAX {
             return Err(malformed(format!("letters: 1 to {LETTERS_MAX}")));
         }
-        self.refuse_muted(&by.user).await?;
+        self.refuse_muted(&by.user)?;
         let (to, group) = match target {
             Target::User(to) => (Some(to), None),
             Target::Conversation(id) if id.kind() == Kind::Group => (None, Some(id)),
@@ -92,6 +107,7 @@ impl InboxControl {
         if is_guest(&to) {
             return Err(Refusal::new(Code::Forbidden, "guests have no inbox"));
         }
+        self.refuse_erased(&to).await?;
         let standing = standing_of(by);
         // While the tables cannot be read, letters are taken: the courier decides about them later.
         let admits = |terms: &Terms| may_write(terms, standing).is_ok();
@@ -182,15 +198,21 @@ impl InboxControl {
         Ok(())
     }
 
-    /// Refuses the letters of a user whom moderation has muted.
-    async fn refuse_muted(&self, user: &UserId) -> Result<(), Refusal> {
+    /// Refuses the letters of a user whom moderation or an operator has muted.
+    fn refuse_muted(&self, user: &UserId) -> Result<(), Refusal> {
         let now_ms = barrage_clock::unix_ms();
-        match self.muted.get(user).await {
-            Some(until_ms) if until_ms > now_ms => {
-                let message = format!("your letters are refused until {}", rfc3339(until_ms));
-                Err(Refusal::new(Code::Muted, message).retry_after_ms(until_ms - now_ms))
-            }
-            Some(_) | None => Ok(()),
+        let Some(mute) = self.rooms.settings().restriction(&RoomId::letters(), user, now_ms) else {
+            return Ok(());
+        };
+        let message = format!("your letters are refused until {}", rfc3339(mute.until_ms));
+        Err(Refusal::new(Code::Muted, message).retry_after_ms(mute.until_ms.saturating_sub(now_ms)))
+    }
+
+    /// Mutes a sender whose texts were refused again and again. A failure is logged: the letter has its own answer.
+    async fn mute(&self, user: &UserId, until_ms: u64) {
+        let mute = Restriction { kind: RestrictionKind::Mute, until_ms };
+        if let Err(refusal) = self.rooms.restrict(&RoomId::letters(), user, mute).await {
+            tracing::warn!(code = refusal.code.label(), "a mute by moderation is not in force");
         }
     }
 
@@ -224,7 +246,7 @@ impl InboxControl {
             }
             if let Some(mute) = decision.mute {
                 let mute_ms = u64::try_from(mute.as_millis()).unwrap_or(u64::MAX);
-                self.muted.insert(by.user.clone(), at_ms.saturating_add(mute_ms)).await;
+                self.mute(&by.user, at_ms.saturating_add(mute_ms)).await;
             }
             match decision.outcome {
                 Outcome::Admit => {}

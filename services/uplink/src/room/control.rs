@@ -84,6 +84,12 @@ impl RoomControl {
         Err(Refusal::new(Code::UnknownRoom, "there is no such room; PUT makes one"))
     }
 
+    /// Parses the id of a known room, or the one of letters, in which a mute forbids letters and items of groups.
+    pub(crate) fn known_room_or_letters(&self, text: &str) -> Result<RoomId, Refusal> {
+        let letters = RoomId::letters();
+        if text == letters.as_str() { Ok(letters) } else { self.known_room(text) }
+    }
+
     /// Changes the patched settings of a room; the others keep their values.
     pub(crate) async fn patch(&self, room: &RoomId, patch: RoomPatch) -> Result<Changed, Refusal> {
         Ok(self.bus.change(Change::Patch(room.clone(), patch)).await?)

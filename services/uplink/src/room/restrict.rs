@@ -20,7 +20,8 @@ impl RoomControl {
     /// Mutes or removes a user.
     ///
     /// A mute is in force before the user's devices are notified. A kick is signalled to the whole
-    /// room first, so that the user's own connections receive it before the gateways close them.
+    /// room first, so that the user's own connections receive it before the gateways close them. Letters
+    /// have no viewers: their mute is signalled to nobody.
     pub(crate) async fn restrict(
         &self,
         room: &RoomId,
@@ -30,6 +31,9 @@ impl RoomControl {
         match restriction.kind {
             RestrictionKind::Mute => {
                 let until_ms = self.set_restriction(room, user, restriction).await?;
+                if *room == RoomId::letters() {
+                    return Ok(Restricted { until_ms, sequence: Sequence::ZERO });
+                }
                 let signal = Signal::Mute { user, until_ms };
                 let sequence = self.signal(room, &signal, Some(user.clone())).await?;
                 Ok(Restricted { until_ms, sequence })
@@ -66,7 +70,7 @@ impl RoomControl {
         kind: RestrictionKind,
     ) -> Result<(), Refusal> {
         self.bus().change(Change::Lift { room: room.clone(), user: user.clone(), kind }).await?;
-        if kind == RestrictionKind::Kick {
+        if kind == RestrictionKind::Kick || *room == RoomId::letters() {
             return Ok(());
         }
         self.signal(room, &Signal::Unmute { user }, Some(user.clone())).await?;

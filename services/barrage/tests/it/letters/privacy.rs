@@ -5,7 +5,7 @@ use std::time::Duration;
 use barrage_testkit::{Server, wait};
 use serde_json::{Value, json};
 
-use super::person::{Person, only, texts};
+use super::person::{Person, letter, only, texts};
 use crate::support::start;
 
 /// Returns the lines of an export.
@@ -75,7 +75,11 @@ async fn erase_takes_the_texts_and_the_groups_and_moves_no_unread() {
     assert_eq!(lines[0]["blocked"], json!(["eve"]));
     assert_eq!(texts(&items).len(), 4, "{lines:?}");
     let erased = server.admin("POST", "/users/ann/inbox/erase", &admin, &Value::Null).await.body;
-    assert_eq!(erased, json!({ "user": "ann", "groups": 1, "blocks": 1, "items": 3, "more": false }));
+    let pseudonym = erased["pseudonym"].as_str().unwrap_or_default().to_owned();
+    let expected =
+        json!({ "user": "ann", "groups": 1, "blocks": 1, "items": 3, "more": false, "pseudonym": pseudonym });
+    assert_eq!(erased, expected);
+    assert!(pseudonym.starts_with("erased:") && !pseudonym.contains("ann"), "{pseudonym}");
     wait::until_true(Duration::from_secs(10), "a group that is deleted", async || {
         bob.call("GET", &format!("/v1/groups/{group}"), Value::Null).await.status == 404
     })
@@ -88,8 +92,17 @@ async fn erase_takes_the_texts_and_the_groups_and_moves_no_unread() {
         "{after}"
     );
     assert_eq!(texts(&bob.items(sent["conversation"].as_str().unwrap()).await), ["three"]);
-    let lines = export(&server, &admin, "ann").await;
-    assert!(!lines.iter().any(|line| line["body"]["text"] == "one"), "{lines:?}");
+    // Nothing that others read has the id.
+    let fresh = bob.done("GET", "/v1/inbox", Value::Null).await;
+    assert_eq!(only(&fresh)["peer"], pseudonym.as_str(), "{fresh}");
+    assert!(!fresh.to_string().contains("ann"), "{fresh}");
+    assert_eq!(export(&server, &admin, "ann").await, Vec::<Value>::new());
+    // The id is never used again, by itself or by others.
+    assert_eq!(ann.refused("POST", "/v1/users/bob/messages", letter("m3", "me again")).await, "forbidden");
+    let conversation = format!("/v1/conversations/{}/messages", sent["conversation"].as_str().unwrap());
+    for path in ["/v1/users/ann/messages", &format!("/v1/users/{pseudonym}/messages"), &conversation] {
+        assert_eq!(bob.refused("POST", path, letter("b2", "are you there")).await, "forbidden", "{path}");
+    }
     let again = server.admin("POST", "/users/ann/inbox/erase", &admin, &Value::Null).await.body;
     assert_eq!((&again["items"], &again["groups"]), (&json!(0), &json!(0)));
     let nobody = server.admin("POST", "/users/nobody/inbox/erase", &admin, &Value::Null).await;

@@ -199,6 +199,10 @@ impl InboxReads for PostgresInbox {
         self.bounded(erase::erase(&self.pool, user, limit)).await
     }
 
+    async fn rename(&self, user: &UserId, id: &UserId) -> Result<bool, InboxError> {
+        self.bounded(erase::rename(&self.pool, user, id)).await
+    }
+
     async fn shown(
         &self,
         reader: UserNumber,

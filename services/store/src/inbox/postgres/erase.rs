@@ -20,3 +20,13 @@ pub(super) async fn erase(pool: &PgPool, user: &UserId, limit: usize) -> Result<
     let erased = erased.bind(user.as_str()).bind(limit).bind(ItemState::Recalled.code());
     Ok(erased.execute(pool).await?.rows_affected())
 }
+
+/// Gives a user's row another id, if no row has that id. Returns whether it did.
+pub(super) async fn rename(pool: &PgPool, user: &UserId, id: &UserId) -> Result<bool, InboxError> {
+    let renamed = sqlx::query(
+        "UPDATE inbox_users SET id = $2 WHERE id = $1
+            AND NOT EXISTS (SELECT 1 FROM inbox_users AS other WHERE other.id = $2)",
+    );
+    let renamed = renamed.bind(user.as_str()).bind(id.as_str()).execute(pool).await?;
+    Ok(renamed.rows_affected() > 0)
+}

@@ -277,6 +277,11 @@ impl InboxReads for SqliteInbox {
         self.writer.call(move |connection| erase::erase(connection, &user, limit)).await
     }
 
+    async fn rename(&self, user: &UserId, id: &UserId) -> Result<bool, InboxError> {
+        let (user, id) = (user.clone(), id.clone());
+        self.writer.call(move |connection| erase::rename(connection, &user, &id)).await
+    }
+
     async fn shown(
         &self,
         reader: UserNumber,

@@ -20,3 +20,13 @@ pub(super) fn erase(connection: &mut Connection, user: &UserId, limit: usize) ->
     )?;
     Ok(erased as u64)
 }
+
+/// Gives a user's row another id, if no row has that id. Returns whether it did.
+pub(super) fn rename(connection: &mut Connection, user: &UserId, id: &UserId) -> Result<bool, InboxError> {
+    let renamed = connection.execute(
+        "UPDATE inbox_users SET id = ?2 WHERE id = ?1
+            AND NOT EXISTS (SELECT 1 FROM inbox_users AS other WHERE other.id = ?2)",
+        params![user.as_str(), id.as_str()],
+    )?;
+    Ok(renamed > 0)
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barrage_store::{InboxStore, PostgresConfig, PostgresInbox, SqliteInbox};
+use barrage_store::{InboxReads, PostgresConfig, PostgresInbox, SqliteInbox};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
@@ -22,7 +22,7 @@ const TABLES: [&str; 8] = [
 
 /// An inbox, and the place of its tables.
 pub(crate) struct Engine {
-    pub(crate) store: Arc<dyn InboxStore>,
+    pub(crate) store: Arc<dyn InboxReads>,
     place: Place,
 }
 
@@ -45,7 +45,7 @@ impl Engine {
     }
 
     /// Opens the same tables as another process does.
-    pub(crate) async fn again(&self) -> Arc<dyn InboxStore> {
+    pub(crate) async fn again(&self) -> Arc<dyn InboxReads> {
         match &self.place {
             Place::Sqlite(folder) => {
                 Arc::new(SqliteInbox::open(&folder.path().join("inbox.sqlite")).await.unwrap())

@@ -29,6 +29,7 @@ on_both_engines!(
     a_letter_writes_six_rows_and_a_post_four,
     a_batch_out_of_order_is_refused,
     old_items_are_removed_and_unread_stays_right,
+    erased_user_has_another_id_once_and_no_number_moves,
     items_are_read_in_both_directions,
     present_members_of_each_group_are_found,
     several_processes_can_open_new_tables_at_once,

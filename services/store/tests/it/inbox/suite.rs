@@ -371,6 +371,25 @@ pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine)
     assert_eq!(unread("fan").await, (2, 1, 0));
 }
 
+pub(crate) async fn erased_user_has_another_id_once_and_no_number_moves(engine: Engine) {
+    let mut lane = Lane { engine: &engine, at: 0 };
+    lane.letter("host", "fan").await;
+    lane.letter("fan", "host").await;
+    let (store, erased) = (&*engine.store, user("erased:0"));
+    assert_eq!(store.erase(&user("fan"), 10).await.unwrap(), 1);
+    assert!(store.rename(&user("fan"), &erased).await.unwrap());
+    assert!(!store.rename(&user("fan"), &user("erased:1")).await.unwrap(), "the row has its id no more");
+    assert!(!store.rename(&user("host"), &erased).await.unwrap(), "no two rows have one id");
+    let away = async |name: &str| store.away(&user(name), AwayRange::after(Version(0)), 10).await.unwrap();
+    assert!(away("fan").await.is_none());
+    let host = away("host").await.unwrap();
+    assert_eq!((host.user.unread, host.memberships[0].peer.as_ref()), (1, Some(&erased)));
+    let conversation = &host.memberships[0].conversation.id;
+    let items = store.items(conversation, ItemRange::After(Position(0)), 10).await.unwrap();
+    assert_eq!(items.iter().map(|stored| stored.sender.as_str()).collect::<Vec<_>>(), ["host", "erased:0"]);
+    assert_recounted(store).await;
+}
+
 pub(crate) async fn a_batch_out_of_order_is_refused(engine: Engine) {
     let entry = |sequence| Entry {
         sequence: Sequence(sequence),

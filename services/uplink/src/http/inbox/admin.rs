@@ -108,8 +108,11 @@ struct ErasedAnswer {
     blocks: u64,
     /// Items whose bodies are gone. Positions and counts stay.
     items: u64,
-    /// There are more: make the call again.
+    /// There are more, or letters wait for the tables: make the call again.
     more: bool,
+    /// Id that took the place of the user's in the tables; absent while there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pseudonym: Option<UserId>,
 }
 
 impl From<ReportRecord> for ReportView {
@@ -147,7 +150,7 @@ pub(crate) fn router(uplink: &Arc<Uplink>) -> Router {
 }
 
 fn inbox(uplink: &Uplink) -> Result<&InboxControl, ApiError> {
-    let inbox = uplink.inbox.as_ref();
+    let inbox = uplink.inbox.as_deref();
     inbox.ok_or_else(|| ApiError::new(Code::Forbidden, "letters are off on this server"))
 }
 
@@ -186,8 +189,8 @@ async fn close(
 async fn erase(State(uplink): Shared, Path(user): Path<String>) -> Result<Json<ErasedAnswer>, ApiError> {
     let user = user_id(&user)?;
     let erased = inbox(&uplink)?.erase(&user).await?;
-    let crate::inbox::Erased { groups, blocks, items, more } = erased;
-    Ok(Json(ErasedAnswer { user, groups, blocks, items, more }))
+    let crate::inbox::Erased { groups, blocks, items, more, pseudonym } = erased;
+    Ok(Json(ErasedAnswer { user, groups, blocks, items, more, pseudonym }))
 }
 
 async fn export(State(uplink): Shared, Path(user): Path<String>) -> Result<Response, ApiError> {
@@ -195,7 +198,7 @@ async fn export(State(uplink): Shared, Path(user): Path<String>) -> Result<Respo
     inbox(&uplink)?;
     let (lines, mut written) = mpsc::channel::<Bytes>(LINES_WAITING);
     tokio::spawn(async move {
-        let Some(inbox) = uplink.inbox.as_ref() else { return };
+        let Some(inbox) = uplink.inbox.as_deref() else { return };
         if let Err(refusal) = inbox.export(&user, &lines).await {
             tracing::warn!(code = refusal.code.label(), "an export of an inbox was cut off");
             // The last line says so: the status was sent before.

@@ -1,13 +1,15 @@
 //! The user of a request, and the forms of paths, bodies and answers.
 
+use std::convert::Infallible;
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, Query, Request};
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr, bearer, body};
 use barrage_inbox::ConversationId;
@@ -26,38 +28,123 @@ use crate::uplink::Uplink;
 /// Size from which an answer is compressed, in bytes. A smaller one fits into one packet.
 const PACKED_BYTES_MIN: usize = 1_200;
 
-/// Returns the inbox of a server that has one, and the user of a request.
-pub(super) fn user<'a>(
-    uplink: &'a Arc<Uplink>,
-    headers: &HeaderMap,
-) -> Result<(&'a InboxControl, Identity), ApiError> {
-    let token = bearer(headers).ok_or_else(|| {
-        ApiError::new(Code::Unauthorized, "send a token in the header `Authorization: Bearer ...`")
-    })?;
-    // Letters belong to no room: any room of the token will do.
-    let by = uplink.keyring.verify(token)?;
-    let inbox = uplink.inbox.as_ref();
-    let inbox = inbox.ok_or_else(|| ApiError::new(Code::Forbidden, "letters are off on this server"))?;
-    if is_guest(&by.user) || by.role == Role::Probe {
-        return Err(ApiError::new(Code::Forbidden, "guests have no inbox; sign in"));
-    }
-    Ok((inbox, by))
+/// A request, of which nothing is checked yet. Every handler answers it by one of its methods, so that all have the
+/// same checks in the same order: token, switch, limits, then the path and the body.
+pub(super) struct Asked {
+    uplink: Arc<Uplink>,
+    client: Option<ClientAddr>,
+    headers: HeaderMap,
+    body: Body,
 }
 
-/// Returns the user of a request that changes something, which counts against the limits.
-pub(super) async fn sender<'a>(
-    uplink: &'a Arc<Uplink>,
-    headers: &HeaderMap,
-    client: ClientAddr,
-) -> Result<(&'a InboxControl, Identity), ApiError> {
-    let (inbox, by) = user(uplink, headers)?;
-    let switches = uplink.bus.settings().borrow().switches.clone();
-    if (switches.read_only || switches.no_letters) && by.role < Role::Admin {
-        let refusal = ApiError::new(Code::Unavailable, "letters are switched off just now");
-        return Err(refusal.retry_after_ms(1_000));
+impl FromRequest<Arc<Uplink>> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, uplink: &Arc<Uplink>) -> Result<Self, Infallible> {
+        let client = request.extensions().get::<ClientAddr>().copied();
+        let (parts, body) = request.into_parts();
+        Ok(Asked { uplink: Arc::clone(uplink), client, headers: parts.headers, body })
     }
-    uplink.pipeline.admit_letters(client.0, &by).await?;
-    Ok((inbox, by))
+}
+
+/// The user of a request whose token is verified.
+pub(super) struct By {
+    pub(super) inbox: Arc<InboxControl>,
+    pub(super) user: UserId,
+    pub(super) identity: Identity,
+    uplink: Arc<Uplink>,
+    client: Option<ClientAddr>,
+    body: Body,
+}
+
+impl Asked {
+    /// Answers a request that reads.
+    pub(super) async fn read<T: Serialize>(
+        self,
+        act: impl AsyncFnOnce(By) -> Result<T, ApiError>,
+    ) -> Response {
+        let uplink = Arc::clone(&self.uplink);
+        respond(&uplink, self.reading(act).await)
+    }
+
+    /// Answers a request that reads, compressed where the client takes gzip: a whole inbox is 150 KB of text.
+    pub(super) async fn read_packed<T: Serialize>(
+        self,
+        act: impl AsyncFnOnce(By) -> Result<T, ApiError>,
+    ) -> Response {
+        let (uplink, is_packed) = (Arc::clone(&self.uplink), takes_gzip(&self.headers));
+        let answer = self.reading(act).await;
+        if is_packed { respond_packed(&uplink, answer) } else { respond(&uplink, answer) }
+    }
+
+    /// Answers a request that changes something, which counts against the limits.
+    pub(super) async fn change<T: Serialize>(
+        self,
+        act: impl AsyncFnOnce(By) -> Result<T, ApiError>,
+    ) -> Response {
+        let uplink = Arc::clone(&self.uplink);
+        let answer = async {
+            let mut by = self.identified()?;
+            by.admit().await?;
+            act(by).await
+        };
+        respond(&uplink, answer.await)
+    }
+
+    async fn reading<T>(self, act: impl AsyncFnOnce(By) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        act(self.identified()?).await
+    }
+
+    /// Verifies the token. Letters belong to no room: any room of the token will do.
+    fn identified(self) -> Result<By, ApiError> {
+        let Asked { uplink, client, headers, body } = self;
+        let token = bearer(&headers).ok_or_else(|| {
+            ApiError::new(Code::Unauthorized, "send a token in the header `Authorization: Bearer ...`")
+        })?;
+        let identity = uplink.keyring.verify(token)?;
+        let inbox = uplink.inbox.clone();
+        let inbox = inbox.ok_or_else(|| ApiError::new(Code::Forbidden, "letters are off on this server"))?;
+        if is_guest(&identity.user) || identity.role == Role::Probe {
+            return Err(ApiError::new(Code::Forbidden, "guests have no inbox; sign in"));
+        }
+        Ok(By { inbox, user: identity.user.clone(), identity, uplink, client, body })
+    }
+}
+
+impl By {
+    /// Admits a change by the switches and limits.
+    async fn admit(&mut self) -> Result<(), ApiError> {
+        let switches = self.uplink.bus.settings().borrow().switches.clone();
+        if (switches.read_only || switches.no_letters) && self.identity.role < Role::Admin {
+            let refusal = ApiError::new(Code::Unavailable, "letters are switched off just now");
+            return Err(refusal.retry_after_ms(1_000));
+        }
+        self.uplink.pipeline.admit_letters(self.address()?, &self.identity).await?;
+        Ok(self.inbox.refuse_erased(&self.user).await?)
+    }
+
+    /// Admits further letters of a package.
+    pub(super) async fn admit_further(&mut self, further: u32) -> Result<(), ApiError> {
+        let admitted = self.uplink.pipeline.admit_further_letters(self.address()?, &self.identity, further);
+        Ok(admitted.await?)
+    }
+
+    fn address(&self) -> Result<IpAddr, ApiError> {
+        let client = self.client.map(|client| client.0);
+        client.ok_or_else(|| ApiError::new(Code::Internal, "the request has no address"))
+    }
+
+    /// Reads the JSON body, once.
+    pub(super) async fn body<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        let bytes_max = self.uplink.config.post_bytes_max;
+        read(&self.uplink, std::mem::take(&mut self.body), bytes_max).await
+    }
+
+    /// Reads the JSON body of a package, once.
+    pub(super) async fn package<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        let bytes_max = self.uplink.config.package_bytes_max;
+        read(&self.uplink, std::mem::take(&mut self.body), bytes_max).await
+    }
 }
 
 /// Reads a JSON body of a bounded size.
@@ -89,15 +176,11 @@ pub(super) fn user_id(text: &str) -> Result<UserId, ApiError> {
     UserId::parse(text).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
 }
 
-/// Makes an answer as [`respond`] does, compressed where the client takes gzip: a whole inbox is 150 KB of text.
-pub(super) fn respond_packed<T: Serialize>(
-    uplink: &Uplink,
-    headers: &HeaderMap,
-    answer: Result<T, ApiError>,
-) -> Response {
+/// Makes an answer as [`respond`] does, compressed.
+fn respond_packed<T: Serialize>(uplink: &Uplink, answer: Result<T, ApiError>) -> Response {
     let Ok(value) = &answer else { return respond(uplink, answer) };
     let text = serde_json::to_vec(value).expect("answers are plain data");
-    if text.len() < PACKED_BYTES_MIN || !takes_gzip(headers) {
+    if text.len() < PACKED_BYTES_MIN {
         return respond(uplink, answer);
     }
     let mut packed = GzEncoder::new(Vec::with_capacity(text.len() / 3), Compression::fast());
@@ -121,7 +204,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Makes an answer that no cache keeps, and counts a refusal by its code.
-pub(super) fn respond<T: Serialize>(uplink: &Uplink, answer: Result<T, ApiError>) -> Response {
+fn respond<T: Serialize>(uplink: &Uplink, answer: Result<T, ApiError>) -> Response {
     let mut response = match answer {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => {

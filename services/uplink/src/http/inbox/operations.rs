@@ -4,14 +4,11 @@ use barrage_openapi::Method::{Delete, Get, Patch, Post, Put};
 use barrage_openapi::{Access, Method, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::inbox::{
-    Accepted, GroupAnswer, GroupRequest, GroupSettings, GroupView, InboxAnswer, ItemsPage, LetterAnswer,
-    LetterPackage, LetterPackageAnswer, LetterReportAnswer, LetterReportRequest, LetterRequest,
-    MemberRequest, MembersPage, PlaceRequest, Preferences, PreferencesAnswer, ReadAnswer, ReadsAnswer,
-    ReadsRequest, View,
+    Accepted, GroupAnswer, GroupRequest, GroupSettings, GroupView, InboxAnswer, InboxQuery, ItemsPage,
+    ItemsQuery, LetterAnswer, LetterPackage, LetterPackageAnswer, LetterReportAnswer, LetterReportRequest,
+    LetterRequest, MemberRequest, MembersPage, MembersQuery, PlaceRequest, Preferences, PreferencesAnswer,
+    ReadAnswer, ReadsAnswer, ReadsRequest, View,
 };
-
-use super::groups::MembersQuery;
-use super::lists::{InboxQuery, ItemsQuery};
 
 /// Codes by which an uplink refuses a letter.
 const LETTER_CODES: &[Code] = &[
