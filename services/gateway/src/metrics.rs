@@ -73,6 +73,7 @@ pub struct GatewayMetrics {
     top_deliveries: [Gauge; TOP_RANKS],
     pub(crate) notices_not_kept: IntCounter,
     pub(crate) attached: IntGauge,
+    inbox_connections: IntGaugeVec,
     mail: IntCounterVec,
     pub(crate) bells: IntCounter,
     pub(crate) mail_losses: IntCounter,
@@ -156,6 +157,11 @@ impl GatewayMetrics {
             )?,
             attached: new
                 .gauge("barrage_gateway_attached", "Viewers that are attached to the mail of their users.")?,
+            inbox_connections: new.gauges(
+                "barrage_gateway_inbox_connections",
+                "Connections for the inbox alone, which are in no room; `barrage_gateway_connections` has them, too.",
+                &["transport"],
+            )?,
             mail: new.counters(
                 "barrage_gateway_mail_frames_total",
                 "Frames of mail for attached viewers, by fate; `took` counts all that arrived.",
@@ -187,6 +193,9 @@ impl GatewayMetrics {
         }
         for (class, stage, reason) in DROPPED {
             self.dropped(class, stage, reason, 0);
+        }
+        for transport in ["ws", "sse"] {
+            self.inbox_connections.with_label_values(&[transport]);
         }
         for outcome in [RepairOutcome::Complete, RepairOutcome::Partial, RepairOutcome::Gone] {
             self.repairs.with_label_values(&[outcome.label()]);
@@ -256,6 +265,11 @@ impl GatewayMetrics {
 
     pub(crate) fn moved(&self, cause: Cause) {
         self.moved.with_label_values(&[cause.label()]).inc();
+    }
+
+    /// Connections for the inbox alone, by their transport: `ws` or `sse`.
+    pub(crate) fn inbox_connections(&self, transport: &'static str) -> IntGauge {
+        self.inbox_connections.with_label_values(&[transport])
     }
 
     /// Counts a change of a room's heat; `None` is a room that is not subscribed.

@@ -1,10 +1,20 @@
-//! The URLs of a room on a gateway.
+//! The URLs of a room, and of the inbox, on a gateway.
 
 use barrage_protocol::entry::{Endpoint, Transport};
 
 /// Makes the endpoint of a room on a gateway that is reached by the base URL `base`.
 #[must_use]
 pub fn endpoint(gateway: &str, base: &str, transport: Transport, room: &str) -> Endpoint {
+    of(gateway, base, transport, &format!("/v1/rooms/{room}"))
+}
+
+/// Makes the endpoint of the inbox on a gateway that is reached by the base URL `base`. No server polls it.
+#[must_use]
+pub fn inbox_endpoint(gateway: &str, base: &str, transport: Transport) -> Endpoint {
+    of(gateway, base, transport, "/v1/inbox")
+}
+
+fn of(gateway: &str, base: &str, transport: Transport, path: &str) -> Endpoint {
     let resource = match transport {
         Transport::Ws => "ws",
         Transport::Sse => "sse",
@@ -15,7 +25,7 @@ pub fn endpoint(gateway: &str, base: &str, transport: Transport, room: &str) -> 
         (Transport::Ws, Some(rest)) => ("ws", rest),
         _ => ("", base),
     };
-    let url = format!("{scheme}{rest}/v1/rooms/{room}/{resource}");
+    let url = format!("{scheme}{rest}{path}/{resource}");
     Endpoint { transport, url, gateway: gateway.to_owned() }
 }
 

@@ -29,7 +29,7 @@ pub use connection::{
     ConnectionPermit, DirectAnswer, DirectRequest, DirectRoute, GuardedStream, RECORD_BYTES_MAX, TlsSession,
     TlsStream, Transport, record_trace,
 };
-pub use endpoint::endpoint;
+pub use endpoint::{endpoint, inbox_endpoint};
 pub use limits::{AddressLimits, AddressLimitsError, AddressRule, ClientLimits};
 pub use metrics::HttpMetrics;
 pub use request::body;

@@ -47,6 +47,8 @@ pub const ROUTES: &[&str] = &[
     "/v1/conversations/{conversation}",
     "/v1/inbox/preferences",
     "/v1/inbox/reads",
+    "/v1/inbox/sse",
+    "/v1/inbox/ws",
     "/v1/reports",
     "/v1/users/{user}/messages",
     "/v1/users/{user}/packages",

@@ -37,6 +37,8 @@ pub struct Changes {
     pub hidden: Vec<HiddenItem>,
     /// Users that new items mention.
     pub mentions: Vec<Mention>,
+    /// Groups whose title or rules changed, or that were deleted. Their rows are in `conversations`.
+    pub regrouped: Vec<ConversationNumber>,
     /// Users who changed their rules for letters. Their rows are in `users`.
     pub preferred: Vec<UserNumber>,
     /// Blocks that begin or end.

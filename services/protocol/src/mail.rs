@@ -4,13 +4,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::UserId;
-use crate::inbox::{ConversationView, ItemView, PlaceView, UndeliveredView};
+use crate::inbox::{ConversationView, GroupSettings, ItemView, PlaceView, UndeliveredView};
 
-/// Answer to `attach`: from now on, mail comes on this connection.
+/// Answer to `attach`, and first frame of a connection for the inbox alone: from now on, mail comes on this connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attached {
     /// User whose mail comes.
     pub user: UserId,
+    /// What a `hello` says on a connection with a room; absent on such a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<InboxConnection>,
+}
+
+/// A connection that is for the inbox alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InboxConnection {
+    /// Id of the connection, for support requests.
+    #[serde(rename = "id")]
+    pub connection: String,
+    /// Milliseconds after which an idle client sends a `ping`, as in a `hello`.
+    pub ping_interval_ms: u64,
+    /// Longest interval in milliseconds that a client may find out; absent where the interval is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ping_interval_ms_max: Option<u64>,
 }
 
 /// Changes of the user's inbox since a version. A client at `previous` takes them, and then is at `version`. A
@@ -37,18 +53,24 @@ pub struct Mail {
     /// Letters of the user that were accepted and have no effect.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<UndeliveredView>,
-    /// New items of groups.
+    /// News of groups, without a version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupItems>,
 }
 
-/// New items of one group, the same for all members.
+/// News of one group, the same for all members.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct GroupItems {
     /// Id of the group.
     pub conversation: String,
-    /// Items, oldest first, without a position between them.
+    /// New items, oldest first, without a position between them; there may be none.
     pub items: Vec<ItemView>,
+    /// Title and rules of the group, where they have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupSettings>,
+    /// The group was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 /// Tells that the inbox has changed, without the changes: the client asks `GET /v1/inbox`.

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use barrage_protocol::UserId;
-use barrage_protocol::inbox::{ConversationKind, ConversationView, Folder, InboxAnswer, Notify, Role};
+use barrage_protocol::inbox::{
+    ConversationKind, ConversationView, Folder, InboxAnswer, ItemView, Notify, Role,
+};
 use barrage_protocol::mail::{GroupItems, Mail};
+use serde::Deserialize;
 
 use super::InboxNews;
 
@@ -117,7 +120,7 @@ impl InboxBook {
         self.conversations.insert(row.conversation.clone(), row);
     }
 
-    /// Takes items of a group, whose positions are dense. Returns false when something is missing before them.
+    /// Takes news of a group. The positions of its items are dense. Returns false when something is missing before them.
     fn group(&mut self, group: &GroupItems) -> bool {
         let Some(row) = self.conversations.get_mut(&group.conversation).filter(|row| is_present(row)) else {
             return false;
@@ -128,11 +131,32 @@ impl InboxBook {
             }
             if item.position == row.head + 1 {
                 (row.head, row.at_ms) = (item.position, item.at_ms);
-                row.unread += u64::from(item.kind.is_some() && item.sender != self.user);
+                let is_of_others = item.kind.is_some() && item.sender != self.user;
+                row.unread += u64::from(is_of_others);
+                if is_of_others && mentions(item, &self.user) {
+                    row.mentions.insert(0, item.position);
+                }
             }
+        }
+        if let Some(settings) = &group.group {
+            row.group = Some(settings.clone());
+        }
+        if group.deleted {
+            (row.deleted, row.unread) = (true, 0);
         }
         true
     }
+}
+
+/// Whether an item mentions a user.
+fn mentions(item: &ItemView, user: &UserId) -> bool {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default)]
+        mentions: Vec<UserId>,
+    }
+    let body = item.body.as_ref().map(|body| serde_json::from_str::<Body>(body.get()));
+    body.is_some_and(|body| body.is_ok_and(|body| body.mentions.contains(user)))
 }
 
 fn is_present(row: &ConversationView) -> bool {

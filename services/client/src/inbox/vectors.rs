@@ -1,5 +1,7 @@
 //! The shared vectors of `vectors/inbox.json`, which the TypeScript client takes too.
 
+use std::collections::BTreeMap;
+
 use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::inbox::InboxAnswer;
 use serde::Deserialize;
@@ -28,6 +30,17 @@ struct Step {
     asks: Option<u64>,
     version: u64,
     unread: u64,
+    /// What the rows have by their ids; rows that are not named are not compared.
+    #[serde(default)]
+    rows: BTreeMap<String, Row>,
+}
+
+/// Parts of a row that mail changes beside the numbers.
+#[derive(Debug, Deserialize)]
+struct Row {
+    title: String,
+    mentions: Vec<u64>,
+    deleted: bool,
 }
 
 #[test]
@@ -57,6 +70,13 @@ fn book_follows_the_shared_vectors() {
             }
             let found = (asks, book.version(), book.unread());
             assert_eq!(found, (step.asks, step.version, step.unread), "{name}, step {number}");
+            for (id, expected) in step.rows {
+                let row = &book.conversations()[&id];
+                let title = row.group.as_ref().map(|group| group.title.as_str());
+                assert_eq!(title, Some(expected.title.as_str()), "{name}, step {number}");
+                let found = (&row.mentions, row.deleted);
+                assert_eq!(found, (&expected.mentions, expected.deleted), "{name}, step {number}");
+            }
         }
     }
 }

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::{Attachments, MailEnvelope, UserHash};
-use barrage_inbox::{Changes, ConversationNumber, ConversationState, Member, Position, UserNumber};
+use barrage_inbox::{
+    Changes, Conversation, ConversationNumber, ConversationState, Member, Position, UserNumber,
+};
 use barrage_protocol::inbox::ItemView;
+use barrage_protocol::mail::GroupItems;
 use bytes::Bytes;
 
 use super::attached::{AttachedMap, GatewayNumber};
@@ -27,12 +30,11 @@ const TOLD_MAX: usize = 100_000;
 /// An envelope and the name of its gateway.
 pub(super) type Sent = (Arc<str>, MailEnvelope);
 
-/// Items of one group that wait for its tick.
+/// News of one group that wait for its tick.
 #[derive(Debug)]
 struct Waiting {
     lane: u16,
-    conversation: String,
-    items: Vec<ItemView>,
+    news: GroupItems,
     bytes: usize,
     due: Duration,
     /// Members who joined behind an item that waits.
@@ -103,7 +105,10 @@ impl Desk {
             return Vec::new();
         }
         let mut groups: Vec<_> = Rows::of(changes).groups().into_iter().map(|items| items.group).collect();
+        groups.extend(&changes.regrouped);
         groups.retain(|group| !self.groups.knows(*group));
+        groups.sort_unstable();
+        groups.dedup();
         groups
     }
 
@@ -124,6 +129,9 @@ impl Desk {
                 self.add(lane, hash, &rows.frame(user));
             }
         }
+        for group in rows.regrouped() {
+            self.regroup(lane, group, now);
+        }
         self.follow_members(changes, &hashes);
         for new in rows.groups() {
             self.told_groups.tell(new.group, now);
@@ -136,6 +144,15 @@ impl Desk {
             }
         }
         self.flush(now)
+    }
+
+    /// Adds another title, other rules or the end of a group to its news that wait.
+    fn regroup(&mut self, lane: u16, group: &Conversation, now: Duration) {
+        self.told_groups.tell(group.number, now);
+        // One frame in the longer time, however often a moderator changes them.
+        let waiting = self.waiting(lane, group.number, &group.id.to_string(), now + HOT_TICK);
+        waiting.news.group = Some(group.settings.clone());
+        waiting.news.deleted = group.state == ConversationState::Deleted;
     }
 
     /// Takes changes of members into the known groups. Items that wait are for the members from before.
@@ -188,21 +205,37 @@ impl Desk {
         now: Duration,
     ) {
         let tick = if self.is_hot(group, now) { HOT_TICK } else { GROUP_TICK };
-        let due = now + tick;
+        let waiting = self.waiting(lane, group, &conversation, now + tick);
+        waiting.except.extend(except);
+        waiting.bytes += body_bytes(&item);
+        waiting.news.items.push(item);
+        if waiting.news.items.len() >= ITEMS_MAX || waiting.bytes >= BODIES_BYTES_MAX {
+            self.send_waiting(group);
+        }
+    }
+
+    /// Returns the news of a group that wait, which are due at a time at the latest.
+    fn waiting(
+        &mut self,
+        lane: u16,
+        group: ConversationNumber,
+        conversation: &str,
+        due: Duration,
+    ) -> &mut Waiting {
         let waiting = self.waiting.entry(group).or_insert_with(|| Waiting {
             lane,
-            conversation,
-            items: Vec::new(),
+            news: GroupItems {
+                conversation: conversation.to_owned(),
+                items: Vec::new(),
+                group: None,
+                deleted: false,
+            },
             bytes: 0,
             due,
             except: HashSet::new(),
         });
-        waiting.except.extend(except);
-        waiting.bytes += body_bytes(&item);
-        waiting.items.push(item);
-        if waiting.items.len() >= ITEMS_MAX || waiting.bytes >= BODIES_BYTES_MAX {
-            self.send_waiting(group);
-        }
+        waiting.due = waiting.due.min(due);
+        waiting
     }
 
     /// Counts an item; returns whether its group has many.
@@ -217,7 +250,7 @@ impl Desk {
         rate.items.max(rate.items_before) > HOT_ITEMS
     }
 
-    /// Puts the items of a group that wait into envelopes, one for each gateway with members.
+    /// Puts the news of a group that wait into envelopes, one for each gateway with members.
     fn send_waiting(&mut self, group: ConversationNumber) {
         let Some(waiting) = self.waiting.remove(&group) else { return };
         let Some(members) = self.groups.members(group) else {
@@ -231,7 +264,7 @@ impl Desk {
                 by_gateway.entry(gateway).or_default().push(*member);
             }
         }
-        let frame = group_frame(waiting.conversation, waiting.items);
+        let frame = group_frame(waiting.news);
         for (gateway, users) in by_gateway {
             self.chains.add(gateway, waiting.lane, &users, &frame);
         }

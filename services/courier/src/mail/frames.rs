@@ -1,6 +1,6 @@
 //! Frames of a batch's changes: one for each attached user, and the items of groups.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use barrage_inbox::{
     BlockChange, Changes, Conversation, ConversationNumber, ConversationState, HiddenItem, Item, ItemKind,
@@ -29,6 +29,8 @@ pub(super) struct Rows<'a> {
     undelivered: HashMap<UserNumber, Vec<&'a Undelivered>>,
     /// Users with changes that no frame carries.
     others: HashSet<UserNumber>,
+    /// Groups with another title or other rules, and those that were deleted.
+    regrouped: BTreeSet<ConversationNumber>,
 }
 
 /// The new items of one group.
@@ -59,6 +61,7 @@ impl<'a> Rows<'a> {
             hidden: by(&changes.hidden, |hidden| hidden.user),
             undelivered: by(&changes.undelivered, |letter| letter.user),
             others: blocking.chain(changes.preferred.iter().copied()).collect(),
+            regrouped: changes.regrouped.iter().copied().collect(),
         }
     }
 
@@ -178,6 +181,11 @@ impl<'a> Rows<'a> {
         groups
     }
 
+    /// Returns the groups whose members see another title, other rules, or their end.
+    pub(super) fn regrouped(&self) -> impl Iterator<Item = &'a Conversation> {
+        self.regrouped.iter().filter_map(|number| self.conversations.get(number).copied())
+    }
+
     /// Returns the id of a group, and one of its new items for all members.
     pub(super) fn group_item(&self, item: &Item) -> Option<(String, ItemView)> {
         Some((self.conversations.get(&item.conversation)?.id.to_string(), self.item(item, None)?))
@@ -210,9 +218,9 @@ pub(super) fn body_bytes(item: &ItemView) -> usize {
     item.body.as_ref().map_or(0, |body| body.get().len())
 }
 
-/// Returns the frame with items of one group.
-pub(super) fn group_frame(conversation: String, items: Vec<ItemView>) -> Bytes {
-    let groups = vec![GroupItems { conversation, items }];
+/// Returns the frame with news of one group.
+pub(super) fn group_frame(news: GroupItems) -> Bytes {
+    let groups = vec![news];
     frame(&ServerFrame::Mail(Mail { groups, ..Mail::default() }))
 }
 

@@ -33,6 +33,17 @@ impl Access {
         check_role(room, identity.as_ref())?;
         Ok(identity)
     }
+
+    /// Verifies the token of a user for its inbox, which belongs to no room: any room of the token will do.
+    pub(crate) fn identify_user(&self, token: Option<&str>) -> Result<Identity, Refusal> {
+        let token =
+            token.ok_or_else(|| Refusal::new(Code::Unauthorized, "a viewer without a token has no inbox"))?;
+        let identity = self.keyring.verify(token)?;
+        if is_probe(Some(&identity)) {
+            return Err(Refusal::new(Code::Forbidden, "a probe has no inbox"));
+        }
+        Ok(identity)
+    }
 }
 
 /// Whether a viewer is a probe, which counts nowhere.

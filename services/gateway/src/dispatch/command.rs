@@ -14,10 +14,29 @@ use crate::mail::MailItem;
 use crate::room::{Delivery, FanOut};
 use crate::socket::{DetachedSocket, Encoding};
 
+/// What a connection is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// The messages of a room.
+    Room(RoomId),
+    /// The mail of the token's user, without a room.
+    Inbox,
+}
+
+impl Destination {
+    /// Returns the name for spans: the room's id, or `inbox`.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Destination::Room(room) => room.as_str(),
+            Destination::Inbox => "inbox",
+        }
+    }
+}
+
 /// Content of a WebSocket handshake that the shard needs for the viewer's join.
 #[derive(Debug)]
 pub(crate) struct JoinRequest {
-    pub(crate) room: RoomId,
+    pub(crate) destination: Destination,
     /// Identity by a token in the handshake; without one the join must come as a frame.
     pub(crate) identity: Option<Identity>,
     pub(crate) after: Option<Sequence>,

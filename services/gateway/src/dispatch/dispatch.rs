@@ -216,7 +216,7 @@ mod tests {
     async fn an_eviction_reaches_all_shards_and_the_listeners() {
         let (dispatch, mut shards) = dispatch(2);
         let room = "demo".parse().unwrap();
-        let listening = dispatch.listeners.listen(&room, None);
+        let listening = dispatch.listeners.listen(Some(&room), None);
         // A shard that has ended keeps nothing from the others.
         drop(shards.remove(0));
         dispatch.evict(Eviction::close(room)).await;

@@ -1,17 +1,25 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use barrage_bus::UserHash;
+use barrage_clock::steady_ms;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Message, RoomId, UserId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::admission::{Eviction, Scope};
+use crate::mail::{MailBox, MailLimits, Next};
 
 /// Notices that wait for one listener. Beyond, the oldest is dropped; it stays unacknowledged and
 /// comes with the next connect.
 const NOTICES_MAX: usize = 32;
+/// Bells of one event stream: one a second after the first two. What rings meanwhile is one bell.
+const BELLS: MailLimits = MailLimits { frames_per_s: 1, bytes_max: 0 };
+/// Time after which a bell that waits for its budget is looked at again.
+const BELL_WAIT: Duration = Duration::from_millis(500);
 
 /// News for one event stream or poll.
 #[derive(Debug)]
@@ -20,11 +28,14 @@ pub(crate) enum News {
     Evicted(Refusal),
     /// Message for the user alone. Beyond `NOTICES_MAX` unread ones the oldest is dropped.
     Notice(Arc<Message>),
+    /// The user's inbox has changed; with the time in milliseconds over which clients spread their requests.
+    Bell(Option<u64>),
 }
 
 #[derive(Debug)]
 struct Listener {
-    room: RoomId,
+    /// Room of the connection; `None` for one that is for the inbox alone.
+    room: Option<RoomId>,
     user: Option<UserId>,
     inbox: Mutex<Inbox>,
     wake: Notify,
@@ -34,12 +45,23 @@ struct Listener {
 struct Inbox {
     evicted: Option<Refusal>,
     notices: VecDeque<Arc<Message>>,
+    /// Bells that are owed; `None` for a listener that is not attached.
+    bells: Option<Box<MailBox>>,
 }
 
 impl Listener {
     fn update(&self, change: impl FnOnce(&mut Inbox)) {
         change(&mut self.inbox.lock());
         self.wake.notify_one();
+    }
+
+    /// Rings a listener that is attached.
+    fn ring(&self, spread_ms: Option<u32>) {
+        self.update(|inbox| {
+            if let Some(bells) = &mut inbox.bells {
+                bells.ring(spread_ms);
+            }
+        });
     }
 }
 
@@ -67,10 +89,10 @@ impl All {
 impl Listeners {
     /// Registers a listener. The caller checks the room afterwards: the listener misses evictions
     /// from before.
-    pub(crate) fn listen(self: &Arc<Self>, room: &RoomId, user: Option<&UserId>) -> Listening {
+    pub(crate) fn listen(self: &Arc<Self>, room: Option<&RoomId>, user: Option<&UserId>) -> Listening {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let listener = Arc::new(Listener {
-            room: room.clone(),
+            room: room.cloned(),
             user: user.cloned(),
             inbox: Mutex::default(),
             wake: Notify::new(),
@@ -88,7 +110,7 @@ impl Listeners {
     pub(crate) fn evict(&self, eviction: &Eviction) {
         let all = self.all.lock();
         let close = |listener: &Arc<Listener>| {
-            if eviction.concerns(Some(&listener.room), listener.user.as_ref()) {
+            if eviction.concerns(listener.room.as_ref(), listener.user.as_ref()) {
                 listener.update(|inbox| inbox.evicted = Some(eviction.refusal.clone()));
             }
         };
@@ -103,6 +125,21 @@ impl Listeners {
         if let Some(listener) = self.all.lock().by_id.get(&id) {
             listener.update(|inbox| inbox.evicted = Some(refusal));
         }
+    }
+
+    /// Rings attached listeners at once.
+    pub(crate) fn ring(&self, ids: &[u64]) {
+        if ids.is_empty() {
+            return;
+        }
+        let all = self.all.lock();
+        ids.iter().filter_map(|id| all.by_id.get(id)).for_each(|listener| listener.ring(None));
+    }
+
+    /// Rings all attached listeners, whose clients spread their requests over a time.
+    pub(crate) fn ring_all(&self, spread: Duration) {
+        let spread_ms = u32::try_from(spread.as_millis()).ok();
+        self.all.lock().by_id.values().for_each(|listener| listener.ring(spread_ms));
     }
 
     /// Gives a notice to the user's listeners.
@@ -128,20 +165,42 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Waits for the next news; an eviction comes before notices. Cancel-safe.
+    /// Lets the listener be rung for its user's mail.
+    pub(crate) fn attach(&self, user: UserHash) {
+        let bells = MailBox::new(user, steady_ms(), BELLS);
+        self.listener.inbox.lock().bells = Some(Box::new(bells));
+    }
+
+    /// Waits for the next news; an eviction comes before notices, and these before a bell. Cancel-safe.
     pub(crate) async fn next(&self) -> News {
         loop {
-            if let Some(news) = self.take() {
+            let (news, has_bell) = self.take();
+            if let Some(news) = news {
                 return news;
             }
-            self.listener.wake.notified().await;
+            let woken = self.listener.wake.notified();
+            if has_bell {
+                _ = tokio::time::timeout(BELL_WAIT, woken).await;
+            } else {
+                woken.await;
+            }
         }
     }
 
-    fn take(&self) -> Option<News> {
+    /// Returns the next news, and whether a bell waits for its budget.
+    fn take(&self) -> (Option<News>, bool) {
         let mut inbox = self.listener.inbox.lock();
-        let evicted = inbox.evicted.take().map(News::Evicted);
-        evicted.or_else(|| inbox.notices.pop_front().map(News::Notice))
+        if let Some(refusal) = inbox.evicted.take() {
+            return (Some(News::Evicted(refusal)), false);
+        }
+        if let Some(message) = inbox.notices.pop_front() {
+            return (Some(News::Notice(message)), false);
+        }
+        let Some(bells) = &mut inbox.bells else { return (None, false) };
+        match bells.next(steady_ms(), BELLS) {
+            Some(Next::Bell(spread_ms)) => (Some(News::Bell(spread_ms)), false),
+            Some(Next::Frame(_)) | None => (None, bells.has_waiting()),
+        }
     }
 }
 
@@ -184,7 +243,8 @@ mod tests {
     async fn listeners_get_their_news_and_are_forgotten_when_dropped() {
         let listeners = Arc::new(Listeners::default());
         let (room, user): (RoomId, UserId) = ("a".parse().unwrap(), "u".parse().unwrap());
-        let (one, anonymous) = (listeners.listen(&room, Some(&user)), listeners.listen(&room, None));
+        let (one, anonymous) =
+            (listeners.listen(Some(&room), Some(&user)), listeners.listen(Some(&room), None));
         for sequence in 1..=NOTICES_MAX as u64 + 1 {
             listeners.notify(&user, &notice(sequence));
         }
@@ -198,5 +258,28 @@ mod tests {
         drop((one, anonymous));
         let all = listeners.all.lock();
         assert!(all.by_id.is_empty() && all.by_user.is_empty());
+    }
+
+    #[test]
+    fn attached_listener_is_rung_once_a_second_and_others_never() {
+        let listeners = Arc::new(Listeners::default());
+        let user: UserId = "u".parse().unwrap();
+        let (attached, other) = (listeners.listen(None, Some(&user)), listeners.listen(None, Some(&user)));
+        attached.attach(UserHash::of(&user));
+        for _ in 0..1_000 {
+            listeners.ring(&[attached.id, other.id, 77]);
+        }
+        assert!(matches!(attached.take(), (Some(News::Bell(None)), _)));
+        assert!(matches!(attached.take(), (None, false)), "all that rang before is one bell");
+        listeners.ring_all(Duration::from_secs(10));
+        assert!(matches!(attached.take(), (Some(News::Bell(Some(10_000))), _)));
+        listeners.ring(&[attached.id]);
+        assert!(matches!(attached.take(), (None, true)), "its budget is used up");
+        assert!(matches!(other.take(), (None, false)));
+        let room: RoomId = "a".parse().unwrap();
+        listeners.evict(&Eviction::close(room));
+        assert!(matches!(attached.take(), (None, true)), "no room concerns it");
+        listeners.evict(&Eviction::revoked(Scope::User(user)));
+        assert!(matches!(attached.take(), (Some(News::Evicted(_)), _)));
     }
 }

@@ -8,7 +8,7 @@ mod listeners;
 mod lobby;
 mod user_connections;
 
-pub(crate) use command::{Arrival, Command, JoinRequest};
+pub(crate) use command::{Arrival, Command, Destination, JoinRequest};
 pub(crate) use connection_ids::ConnectionIds;
 pub(crate) use dispatch::Dispatch;
 pub(crate) use listeners::{Listeners, Listening, News};

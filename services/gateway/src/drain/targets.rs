@@ -33,16 +33,17 @@ impl Targets {
         Targets(open.filter_map(target).collect())
     }
 
-    /// Draws endpoints for one viewer: WebSockets, then event streams, each in the same random
-    /// order. Gateways that admit more come first more often.
-    pub(crate) fn draw(&self, room: &RoomId) -> Vec<Endpoint> {
+    /// Draws endpoints for one viewer, of its room or of the inbox: WebSockets, then event streams, each in the same
+    /// random order. Gateways that admit more come first more often.
+    pub(crate) fn draw(&self, room: Option<&RoomId>) -> Vec<Endpoint> {
         let key = |target: &Target| (1.0 - rand::random::<f64>()).ln() / target.weight;
         let mut drawn: Vec<_> = self.0.iter().map(|target| (key(target), target)).collect();
         drawn.sort_by(|a, b| b.0.total_cmp(&a.0));
         drawn.truncate(NAMED_MAX);
         let named = |transport| {
-            let endpoint = move |(_, target): &(f64, &Target)| {
-                barrage_http::endpoint(&target.gateway, &target.base_url, transport, room.as_str())
+            let endpoint = move |(_, Target { gateway, base_url, .. }): &(f64, &Target)| match room {
+                Some(room) => barrage_http::endpoint(gateway, base_url, transport, room.as_str()),
+                None => barrage_http::inbox_endpoint(gateway, base_url, transport),
             };
             drawn.iter().map(endpoint)
         };
@@ -68,16 +69,19 @@ mod tests {
         full.load.connections = 100.0;
         let draining = InstanceReport { draining: true, ..gateway("draining") };
         let reports = [gateway("own"), gateway("open"), full, draining];
-        let endpoints = Targets::of("own", &reports).draw(&"demo".parse().unwrap());
-        let urls: Vec<_> = endpoints.iter().map(|endpoint| endpoint.url.as_str()).collect();
+        let targets = Targets::of("own", &reports);
+        let urls = |room: Option<&RoomId>| -> Vec<_> {
+            targets.draw(room).into_iter().map(|endpoint| endpoint.url).collect()
+        };
         let expected = ["wss://open.example/v1/rooms/demo/ws", "https://open.example/v1/rooms/demo/sse"];
-        assert_eq!(urls, expected);
+        assert_eq!(urls(Some(&"demo".parse().unwrap())), expected);
+        assert_eq!(urls(None), ["wss://open.example/v1/inbox/ws", "https://open.example/v1/inbox/sse"]);
     }
 
     #[test]
     fn at_most_three_gateways_are_named() {
         let reports: Vec<_> = ["a", "b", "c", "d", "e"].map(gateway).into();
-        let endpoints = Targets::of("own", &reports).draw(&"demo".parse().unwrap());
+        let endpoints = Targets::of("own", &reports).draw(Some(&"demo".parse().unwrap()));
         assert_eq!(endpoints.len(), 2 * NAMED_MAX);
     }
 }

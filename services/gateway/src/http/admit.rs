@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use barrage_clock::unix_ms;
-use barrage_protocol::RoomId;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, RoomId};
 use barrage_token::Identity;
 
 use crate::admission::{self, Admission, Availability, Pass, check_role, check_room, is_probe, take_ticket};
@@ -26,6 +26,14 @@ pub(super) fn check(context: &Context, room: &RoomId, identity: Option<&Identity
     check_role(room, identity)?;
     let user = identity.map(|identity| &identity.user);
     check_room(&context.bus.settings().borrow(), room, user, unix_ms())
+}
+
+/// Refuses a connection for the inbox where the server has none.
+pub(super) fn check_inbox(context: &Context) -> Result<(), Refusal> {
+    if context.attached.is_open() {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::NotFound, "this server has no inbox"))
 }
 
 /// Takes a place for one poll, which needs neither a ticket nor a slot.
@@ -53,9 +61,20 @@ pub(super) fn admit_join(
     if ticket.is_some() {
         metrics.ticket("taken");
     }
+    admit_pass(context, &pass)
+}
+
+/// Takes a place for a connection that is for the inbox alone. A ticket is for a room: it needs none, and waits as
+/// viewers without one do.
+pub(super) fn admit_inbox(context: &Context) -> Result<(Admission, Duration), Refusal> {
+    admit_pass(context, &Pass::None)
+}
+
+fn admit_pass(context: &Context, pass: &Pass) -> Result<(Admission, Duration), Refusal> {
+    let gate = &context.gate;
     let (availability, level) = (availability(context), context.load.level());
-    let admitted = admission::admit_join(&gate.places, availability, level, &gate.join_queue, &pass);
-    admitted.map_err(|refused| refuse(context, &pass, refused))
+    let admitted = admission::admit_join(&gate.places, availability, level, &gate.join_queue, pass);
+    admitted.map_err(|refused| refuse(context, pass, refused))
 }
 
 fn refuse(context: &Context, pass: &Pass, refused: admission::JoinRefusal) -> Refusal {

@@ -9,8 +9,10 @@ use std::time::Duration;
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, Arrived, Greeted, Greeter, GuardedStream, Transport, bearer};
+use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::SUBPROTOCOL_TOKEN_PREFIX;
 use barrage_protocol::{ClientFacts, Code, FrameVersion, Sequence, Subprotocol};
+use barrage_token::Identity;
 use barrage_ws::handshake::{self, NotAHandshake, Upgrade};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -18,11 +20,12 @@ use hyper_util::rt::TokioIo;
 use tracing::Instrument;
 
 use super::admit;
+use super::inbox::InboxQuery;
 use super::request_head::{RequestHead, WsQuery, check_handshake, switching_protocols};
 use super::room_path::room;
 use crate::admission::Admission;
 use crate::context::Context;
-use crate::dispatch::{Arrival, JoinRequest};
+use crate::dispatch::{Arrival, Destination, JoinRequest};
 use crate::socket::{DetachedSocket, Encoding};
 
 /// Checked handshake. Its join has neither a place nor a slot yet.
@@ -37,11 +40,10 @@ struct Handshake {
 /// answer.
 fn check(
     context: &Context,
-    room_text: &str,
+    destination: Destination,
     query: WsQuery,
     headers: &HeaderMap,
 ) -> Result<Handshake, ApiError> {
-    let room = room(room_text)?;
     context.gate.access.origins.check(headers)?;
     let protocols = offered(headers);
     // The client's order is its preference.
@@ -49,15 +51,9 @@ fn check(
     let encoding = subprotocol.map(|subprotocol| subprotocol.encoding).unwrap_or_default();
     let encoding = Encoding::of(encoding, context.config.deflate_effort);
     let by_protocol = protocols.iter().find_map(|p| p.strip_prefix(SUBPROTOCOL_TOKEN_PREFIX));
-    let identity = match by_protocol.or_else(|| bearer(headers)) {
-        Some(token) => admit::identify(context, &room, Some(token))?,
-        None => {
-            admit::check(context, &room, None)?;
-            None
-        }
-    };
+    let identity = identify(context, &destination, by_protocol.or_else(|| bearer(headers)))?;
     let request = JoinRequest {
-        room,
+        destination,
         identity,
         after: query.after.map(Sequence),
         encoding,
@@ -65,6 +61,34 @@ fn check(
         facts: query.client.map(|json| Box::new(ClientFacts::parse(&json))),
     };
     Ok(Handshake { request, ticket: query.ticket, subprotocol: subprotocol.map(|it| it.name) })
+}
+
+/// Verifies the token of a handshake. Without one, the token may come in a frame.
+fn identify(
+    context: &Context,
+    destination: &Destination,
+    token: Option<&str>,
+) -> Result<Option<Identity>, Refusal> {
+    match (destination, token) {
+        (Destination::Room(room), Some(token)) => admit::identify(context, room, Some(token)),
+        (Destination::Room(room), None) => admit::check(context, room, None).map(|()| None),
+        (Destination::Inbox, token) => {
+            admit::check_inbox(context)?;
+            token.map(|token| context.gate.access.identify_user(Some(token))).transpose()
+        }
+    }
+}
+
+/// Takes a place for a checked handshake. Returns the wait until its slot.
+fn admit(
+    context: &Context,
+    request: &JoinRequest,
+    ticket: Option<&str>,
+) -> Result<(Admission, Duration), Refusal> {
+    match &request.destination {
+        Destination::Room(room) => admit::admit_join(context, room, request.identity.as_ref(), ticket),
+        Destination::Inbox => admit::admit_inbox(context),
+    }
 }
 
 fn offered(headers: &HeaderMap) -> Vec<&str> {
@@ -87,13 +111,31 @@ pub(super) async fn handle(
     State(context): State<Arc<Context>>,
     Path(room_text): Path<String>,
     Query(query): Query<WsQuery>,
-    mut http: HttpRequest,
+    http: HttpRequest,
 ) -> Result<Response, ApiError> {
     check_handshake(http.method(), http.version(), http.headers())?;
-    let Handshake { request, ticket, subprotocol } = check(&context, &room_text, query, http.headers())?;
+    upgrade(context, Destination::Room(room(&room_text)?), query, http).await
+}
+
+/// Takes a connection that is for the inbox alone.
+pub(super) async fn handle_inbox(
+    State(context): State<Arc<Context>>,
+    Query(InboxQuery { client }): Query<InboxQuery>,
+    http: HttpRequest,
+) -> Result<Response, ApiError> {
+    check_handshake(http.method(), http.version(), http.headers())?;
+    upgrade(context, Destination::Inbox, WsQuery { after: None, ticket: None, client }, http).await
+}
+
+async fn upgrade(
+    context: Arc<Context>,
+    destination: Destination,
+    query: WsQuery,
+    mut http: HttpRequest,
+) -> Result<Response, ApiError> {
+    let Handshake { request, ticket, subprotocol } = check(&context, destination, query, http.headers())?;
     let (answer, upgrade) = handshake::accept(&mut http).map_err(not_a_handshake)?;
-    let (admission, wait) =
-        admit::admit_join(&context, &request.room, request.identity.as_ref(), ticket.as_deref())?;
+    let (admission, wait) = admit(&context, &request, ticket.as_deref())?;
     tokio::time::sleep(wait).await;
     let mut response = answer.into_response();
     if let Some(subprotocol) = subprotocol {
@@ -172,11 +214,11 @@ impl Greeter for HandshakeGreeter {
 impl HandshakeGreeter {
     fn accept(&self, head: RequestHead) -> Result<Accepted, ApiError> {
         let context = &self.0;
+        let destination = Destination::Room(room(&head.room)?);
         let Handshake { request, ticket, subprotocol } =
-            check(context, &head.room, head.query, &head.headers)?;
+            check(context, destination, head.query, &head.headers)?;
         let answer = handshake::answer_headers(head.headers).map_err(not_a_handshake)?;
-        let (admission, wait) =
-            admit::admit_join(context, &request.room, request.identity.as_ref(), ticket.as_deref())?;
+        let (admission, wait) = admit(context, &request, ticket.as_deref())?;
         let answer = switching_protocols(&answer, subprotocol);
         Ok(Accepted { request, admission, wait, answer })
     }

@@ -4,6 +4,7 @@ mod admin;
 mod admit;
 mod explain;
 mod handshake;
+mod inbox;
 mod operations;
 mod poll;
 mod request_head;
@@ -11,6 +12,8 @@ mod room_path;
 mod routes;
 mod sse;
 mod sse_drain;
+mod sse_event;
+mod stream_user;
 
 pub(crate) use handshake::HandshakeGreeter;
 pub use operations::operations;

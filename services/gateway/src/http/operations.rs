@@ -5,7 +5,7 @@ use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
 use barrage_protocol::frame::Batch;
 
-use super::{admin, explain, poll, request_head, sse};
+use super::{admin, explain, inbox, poll, request_head, sse};
 
 /// Codes by which a gateway refuses a viewer.
 const JOIN_CODES: &[Code] = &[
@@ -18,6 +18,9 @@ const JOIN_CODES: &[Code] = &[
     Code::TooEarly,
     Code::Draining,
 ];
+
+/// Codes by which a gateway refuses a connection for the inbox.
+const INBOX_CODES: &[Code] = &[Code::NotFound, Code::TooManyConnections, Code::Draining];
 
 /// Describes the HTTP API of a gateway, public and admin.
 #[must_use]
@@ -50,7 +53,24 @@ fn public() -> Vec<Operation> {
         )
         .query::<poll::PollQuery>()
         .answers::<Batch>(200, "A batch; it has `notices` besides when messages for the user wait."),
+        of_inbox(
+            "inbox_watch",
+            "/v1/inbox/ws",
+            "Opens a WebSocket, on which the gateway sends the user's mail.",
+        )
+        .answer(101, "The connection is a WebSocket, whose first frame is `attached`.", Body::Empty)
+        .refuses(&[Code::UpgradeRequired]),
+        of_inbox("inbox_stream", "/v1/inbox/sse", "Streams bells that tell of changes of the user's inbox.")
+            .answer(200, "A stream of frames, one an event.", Body::Media("text/event-stream")),
     ]
+}
+
+/// Describes a connection that is for the inbox alone.
+fn of_inbox(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation::new(id, Get, path, summary)
+        .by(Server::Gateway, Access::Sender)
+        .query::<inbox::InboxQuery>()
+        .refuses(INBOX_CODES)
 }
 
 fn admin() -> Vec<Operation> {

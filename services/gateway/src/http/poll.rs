@@ -81,7 +81,7 @@ pub(super) async fn handle(
     };
     let wait_secs = query.wait_secs.or(query.wait).unwrap_or(0).min(context.config.poll_wait_secs_max);
     let mut changed = seat.room.changed.subscribe();
-    let listening = context.dispatch.listeners.listen(&room, user);
+    let listening = context.dispatch.listeners.listen(Some(&room), user);
     // Evictions reach the poll from here on; one may have come before.
     admit::check(&context, &room, identity.as_ref())?;
     let ends_at_secs = identity.as_ref().map(|identity| ends_at_secs(&context.gate.access, identity));
@@ -108,6 +108,7 @@ pub(super) async fn handle(
             news = listening.next() => match news {
                 News::Evicted(refusal) => return Err(refusal.into()),
                 News::Notice(_) => has_notices = true,
+                News::Bell(_) => {}
             },
             () = &mut token_ends => return Err(token_expired().into()),
             woken = changed.changed() => if woken.is_err() { break },

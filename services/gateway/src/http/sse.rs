@@ -5,17 +5,16 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use barrage_http::{ApiError, bearer};
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{Hello, RepairOutcome, ServerFrame};
+use barrage_protocol::mail::{Attached, Bell};
 use barrage_protocol::{Class, ClientFacts, Message, RoomId, Sequence, UserId};
 use barrage_token::Role;
-use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::broadcast;
@@ -26,9 +25,11 @@ use super::admit;
 use super::poll::token_ends;
 use super::room_path::room;
 use super::sse_drain::{SseDrain, Step};
+use super::sse_event::{KEEP_ALIVE, answer, event, json};
+use super::stream_user::StreamUser;
 use crate::admission::{Admission, ends_at_secs, token_expired};
 use crate::context::Context;
-use crate::dispatch::{Connection, Listening, News};
+use crate::dispatch::{Listening, News};
 use crate::room::{RepairReader, Seat, SeatKind, SharedBatch, repair_json, skip_json, with_state};
 use crate::viewer::frame_of;
 
@@ -43,6 +44,9 @@ pub(super) struct SseQuery {
     ticket: Option<String>,
     /// Facts of the client as JSON, as a `join` frame has them in `client`.
     client: Option<String>,
+    /// Whether the stream is rung for the mail of the token's user; without a token or an inbox, it is not.
+    #[serde(default)]
+    inbox: bool,
 }
 
 pub(super) async fn handle(
@@ -67,11 +71,12 @@ pub(super) async fn handle(
     let position = seat.room.position();
     let ends_at_secs = identity.as_ref().map(|identity| ends_at_secs(&context.gate.access, identity));
     let user = identity.as_ref().map(|identity| identity.user.clone());
-    let listening = context.dispatch.listeners.listen(&room, user.as_ref());
+    let listening = context.dispatch.listeners.listen(Some(&room), user.as_ref());
     // Evictions reach the stream from here on; one may have come since the handshake.
     admit::check(&context, &room, identity.as_ref())?;
     context.check_view(&seat, by)?;
-    let counted = user.clone().map(|user| CountedStream::new(&context, user, listening.id));
+    let counted = user.as_ref().map(|user| counted(&context, user, &listening, query.inbox)).unzip();
+    let (stream_user, attached) = counted;
     let waiting = user.as_ref().map(|user| context.notices.take_waiting(user)).unwrap_or_default();
     let ids = &context.gate.connection_ids;
     let connection = ids.id(ids.draw());
@@ -99,12 +104,14 @@ pub(super) async fn handle(
         seat.room.count_entry();
     }
     let drain = SseDrain::new(context.drains.subscribe(), after.map(|_| Instant::now()));
+    let hello = event("hello", Some(after.unwrap_or(position)), &hello);
     let follower = Follower {
-        first: Some(event("hello", after.unwrap_or(position), &hello)),
+        first: Some([hello, attached.unwrap_or_default()].concat()),
         resume: after,
         missing: None,
         position,
         notices: waiting.into(),
+        bell: None,
         batches,
         kept_alive_at: Instant::now(),
         token_ends: Box::pin(token_ends(ends_at_secs)),
@@ -114,44 +121,33 @@ pub(super) async fn handle(
         room,
         seat,
         is_over: false,
-        _places: (admission, counted),
+        _places: (admission, stream_user),
     };
-    Ok(answer(follower, span))
+    Ok(follow(follower, span))
 }
 
-fn answer(follower: Follower, span: tracing::Span) -> Response {
-    let body = stream::unfold((follower, span), |(mut follower, span)| async move {
+/// Counts a stream among its user's connections, and attaches it where its client wants that. Returns the event that
+/// says so; nothing when the stream is not attached.
+fn counted(
+    context: &Arc<Context>,
+    user: &UserId,
+    listening: &Listening,
+    wants_mail: bool,
+) -> (StreamUser, Vec<u8>) {
+    let mut stream = StreamUser::new(context, user.clone(), listening);
+    if !(wants_mail && context.attached.is_open()) {
+        return (stream, Vec::new());
+    }
+    stream.attach(listening);
+    let attached = ServerFrame::Attached(Attached { user: user.clone(), connection: None });
+    (stream, event("attached", None, &json(&attached)))
+}
+
+fn follow(follower: Follower, span: tracing::Span) -> Response {
+    answer(stream::unfold((follower, span), |(mut follower, span)| async move {
         let bytes = follower.next().instrument(span.clone()).await?;
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(bytes)), (follower, span)))
-    });
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-store"),
-        // Proxies that buffer would delay every event.
-        (header::HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    (headers, Body::from_stream(body)).into_response()
-}
-
-/// Event stream that is counted among its user's connections.
-struct CountedStream {
-    context: Arc<Context>,
-    user: UserId,
-    connection: Connection,
-}
-
-impl CountedStream {
-    fn new(context: &Arc<Context>, user: UserId, listener: u64) -> Self {
-        let connection = Connection::Listener(listener);
-        context.dispatch.add_connection(&user, connection, context.config.user_connections_max);
-        CountedStream { context: Arc::clone(context), user, connection }
-    }
-}
-
-impl Drop for CountedStream {
-    fn drop(&mut self) {
-        self.context.dispatch.remove_connection(&self.user, self.connection);
-    }
+        Some((bytes, (follower, span)))
+    }))
 }
 
 /// Range that a stream reads off the bus, because it resumes or lags.
@@ -182,6 +178,8 @@ struct Follower {
     position: Sequence,
     /// Notices that are sent behind the resume.
     notices: VecDeque<Arc<Message>>,
+    /// Bell that is sent behind the resume, with the time over which its client spreads its request.
+    bell: Option<Option<u64>>,
     batches: broadcast::Receiver<Arc<SharedBatch>>,
     kept_alive_at: Instant,
     token_ends: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -191,7 +189,7 @@ struct Follower {
     room: RoomId,
     seat: Seat,
     is_over: bool,
-    _places: (Admission, Option<CountedStream>),
+    _places: (Admission, Option<StreamUser>),
 }
 
 impl Follower {
@@ -209,7 +207,10 @@ impl Follower {
         let keep_alive = Duration::from_millis(self.context.config.ping_interval_ms);
         loop {
             if let Some(notice) = self.notices.pop_front().and_then(|message| frame_of(&message)) {
-                return Some(event("notice", self.position, &json(&ServerFrame::Notice(notice))));
+                return Some(event("notice", Some(self.position), &json(&ServerFrame::Notice(notice))));
+            }
+            if let Some(spread_ms) = self.bell.take() {
+                return Some(self.bell(spread_ms));
             }
             let received = tokio::select! {
                 // Evictions first, so that a stream that has much to send ends at once.
@@ -220,21 +221,22 @@ impl Follower {
                         keep(&mut self.notices, message);
                         continue;
                     }
+                    News::Bell(spread_ms) => return Some(self.bell(spread_ms)),
                 },
                 () = &mut self.token_ends => return Some(self.end(token_expired())),
                 () = self.context.lifecycle.ended.cancelled() => return None,
-                step = self.drain.next(&self.room) => match step {
+                step = self.drain.next(Some(&self.room)) => match step {
                     Step::Notify(drain, frame) => {
                         self.context.metrics.moved(drain.cause);
                         let frame = ServerFrame::Reconnect(*frame);
-                        return Some(event("reconnect", self.position, &json(&frame)));
+                        return Some(event("reconnect", Some(self.position), &json(&frame)));
                     }
                     Step::Close => return None,
                 },
                 received = self.batches.recv() => received,
                 () = tokio::time::sleep_until(self.kept_alive_at + keep_alive) => {
                     self.kept_alive_at = Instant::now();
-                    return Some(b": keep\n\n".to_vec());
+                    return Some(KEEP_ALIVE.to_vec());
                 }
             };
             match received {
@@ -253,6 +255,13 @@ impl Follower {
         }
     }
 
+    /// Event of a bell: the user's inbox has changed.
+    fn bell(&self, spread_ms: Option<u64>) -> Vec<u8> {
+        self.context.metrics.bells.inc();
+        let bell = ServerFrame::Bell(Bell { version: None, spread_ms });
+        event("bell", Some(self.position), &json(&bell))
+    }
+
     /// Event of a batch; `None` when the viewer has its messages already.
     fn batch_event(&mut self, batch: &SharedBatch) -> Option<Vec<u8>> {
         // A signal ahead of its place, in a room with a delay, moves no position.
@@ -264,7 +273,7 @@ impl Follower {
         for (class, messages) in batch.counts.iter() {
             self.context.metrics.delivered(class, *messages);
         }
-        Some(event("batch", self.position, batch.json()))
+        Some(event("batch", Some(self.position), batch.json()))
     }
 
     /// Ends the stream; returns its last event, the reason.
@@ -272,7 +281,7 @@ impl Follower {
         self.is_over = true;
         self.context.metrics.closed(refusal.code);
         tracing::debug!(code = refusal.code.label(), "event stream closed by the gateway");
-        event("error", self.position, &json(&ServerFrame::Error(refusal)))
+        event("error", Some(self.position), &json(&ServerFrame::Error(refusal)))
     }
 
     async fn catch_up_unless_evicted(&mut self) -> Vec<u8> {
@@ -280,7 +289,7 @@ impl Follower {
         let evicted = tokio::select! {
             biased;
             () = &mut self.token_ends => Some(token_expired()),
-            refusal = evicted(&self.listening, &mut self.notices) => Some(refusal),
+            refusal = evicted(&self.listening, &mut self.notices, &mut self.bell) => Some(refusal),
             () = std::future::ready(()) => None,
         };
         match evicted {
@@ -303,7 +312,7 @@ impl Follower {
                 let gone = Some((RepairOutcome::Gone, 0));
                 let json = repair_json(&room, (up_to, up_to), &[], gone);
                 let state = context.state_of(&self.seat.room);
-                return event("batch", up_to, &with_state(json, state.as_deref()));
+                return event("batch", Some(up_to), &with_state(json, state.as_deref()));
             }
             self.position = after;
             self.missing = Some(MissingRange { up_to, cause: MissingCause::Resume });
@@ -312,7 +321,7 @@ impl Follower {
         let from = self.position;
         let Ok(range) = reader.range(from, Some(Sequence(up_to.0 + 1))).await else {
             // The next batch shows the gap, and the client asks the history for it.
-            return event("batch", from, &skip_json(&room, from, from, 0));
+            return event("batch", Some(from), &skip_json(&room, from, from, 0));
         };
         match cause {
             MissingCause::Resume => context.metrics.repaired(range.outcome),
@@ -327,16 +336,21 @@ impl Follower {
         let lost =
             (range.outcome == RepairOutcome::Gone).then(|| context.state_of(&self.seat.room)).flatten();
         let json = with_state(json, lost.as_deref());
-        event("batch", self.position, &json)
+        event("batch", Some(self.position), &json)
     }
 }
 
-/// Waits for an eviction; keeps notices that come before.
-async fn evicted(listening: &Listening, notices: &mut VecDeque<Arc<Message>>) -> Refusal {
+/// Waits for an eviction; keeps notices, and the last bell, that come before.
+async fn evicted(
+    listening: &Listening,
+    notices: &mut VecDeque<Arc<Message>>,
+    bell: &mut Option<Option<u64>>,
+) -> Refusal {
     loop {
         match listening.next().await {
             News::Evicted(refusal) => return refusal,
             News::Notice(message) => keep(notices, message),
+            News::Bell(spread) => *bell = Some(spread),
         }
     }
 }
@@ -346,19 +360,4 @@ fn keep(notices: &mut VecDeque<Arc<Message>>, message: Arc<Message>) {
         notices.pop_front();
     }
     notices.push_back(message);
-}
-
-fn json(frame: &ServerFrame) -> Vec<u8> {
-    serde_json::to_vec(frame).expect("frames are plain data")
-}
-
-/// Writes one event. JSON has no raw newlines, so one `data:` line holds a frame.
-fn event(kind: &str, id: Sequence, json: &[u8]) -> Vec<u8> {
-    let head = format!("id: {id}\nevent: {kind}\ndata: ");
-    // The exact size, because a slow stream holds the event for long.
-    let mut out = Vec::with_capacity(head.len() + json.len() + 2);
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(json);
-    out.extend_from_slice(b"\n\n");
-    out
 }

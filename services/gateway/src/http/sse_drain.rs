@@ -33,8 +33,8 @@ impl SseDrain {
         SseDrain { changes, next: None, is_notified: false, resumed_at }
     }
 
-    /// Waits for the drain's next step, for ever without a drain. Cancel-safe.
-    pub(super) async fn next(&mut self, room: &RoomId) -> Step {
+    /// Waits for the drain's next step, for ever without a drain. A stream without a room is of the inbox. Cancel-safe.
+    pub(super) async fn next(&mut self, room: Option<&RoomId>) -> Step {
         loop {
             let at = self.next.as_ref().map(|(at, _)| *at);
             tokio::select! {
@@ -54,7 +54,7 @@ impl SseDrain {
         }
     }
 
-    fn notify(&mut self, drain: Arc<Drain>, room: &RoomId) -> Step {
+    fn notify(&mut self, drain: Arc<Drain>, room: Option<&RoomId>) -> Step {
         self.is_notified = true;
         let now = Instant::now();
         let left = time_left(drain.ends_at().saturating_duration_since(now));
@@ -92,9 +92,9 @@ mod tests {
         let (started_at, targets) = (Instant::now(), Targets::default());
         drains.set(Some(Arc::new(Drain { cause: Cause::Drain, share: 1.0, schedule, started_at, targets })));
         let room = "demo".parse().unwrap();
-        assert!(matches!(stream.next(&room).await, Step::Notify(..)));
+        assert!(matches!(stream.next(Some(&room)).await, Step::Notify(..)));
         assert!(started_at.elapsed() <= Duration::from_secs(5));
-        assert!(matches!(stream.next(&room).await, Step::Close));
+        assert!(matches!(stream.next(Some(&room)).await, Step::Close));
         assert_eq!(started_at.elapsed().as_secs(), 9);
     }
 }

@@ -7,11 +7,13 @@ use barrage_bus::UserHash;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A connection: its shard, and the address of its viewer there.
+/// A connection that wants mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot {
-    pub(crate) shard: u16,
-    pub(crate) address: usize,
+pub(crate) enum Slot {
+    /// WebSocket: its shard, and the address of its viewer there.
+    Viewer { shard: u16, address: usize },
+    /// Event stream: the id of its listener.
+    Listener(u64),
 }
 
 /// Nearly every user has one connection.
@@ -133,12 +135,15 @@ mod tests {
     }
 
     fn slot(address: usize) -> Slot {
-        Slot { shard: 1, address }
+        Slot::Viewer { shard: 1, address }
     }
 
     fn slots(attached: &Attached, number: u8) -> Vec<usize> {
         let mut found = Vec::new();
-        attached.for_each_slot(&[user(number)], |slot, _| found.push(slot.address));
+        attached.for_each_slot(&[user(number)], |slot, _| match slot {
+            Slot::Viewer { address, .. } => found.push(address),
+            Slot::Listener(id) => panic!("no listener {id} is attached"),
+        });
         found
     }
 

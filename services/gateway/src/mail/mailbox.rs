@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use barrage_bus::UserHash;
 use bytes::Bytes;
 
-use super::attached::Slot;
-
 /// Limits of the mail for one viewer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -51,7 +49,6 @@ enum Owed {
 #[derive(Debug)]
 pub(crate) struct MailBox {
     pub(crate) user: UserHash,
-    pub(crate) slot: Slot,
     /// Thousandths of frames that the viewer may get.
     tokens: u32,
     /// Time of the last refill by the steady clock, in milliseconds modulo 2^32.
@@ -71,9 +68,9 @@ struct Waiting {
 const TOKEN: u32 = 1_000;
 
 impl MailBox {
-    pub(crate) const fn new(user: UserHash, slot: Slot, now_ms: u64, limits: Limits) -> Self {
+    pub(crate) const fn new(user: UserHash, now_ms: u64, limits: Limits) -> Self {
         let tokens = limits.frames_per_s.saturating_mul(2 * TOKEN);
-        MailBox { user, slot, tokens, refilled_ms: now_ms as u32, owed: Owed::Nothing, waiting: None }
+        MailBox { user, tokens, refilled_ms: now_ms as u32, owed: Owed::Nothing, waiting: None }
     }
 
     /// Takes a frame for the viewer, behind what waits. Returns the number of frames that collapse into a bell.
@@ -171,7 +168,7 @@ mod tests {
     const LIMITS: Limits = Limits { frames_per_s: 5, bytes_max: 100 };
 
     fn new() -> MailBox {
-        MailBox::new(UserHash::from_bytes([1; 16]), Slot { shard: 0, address: 1 }, 0, LIMITS)
+        MailBox::new(UserHash::from_bytes([1; 16]), 0, LIMITS)
     }
 
     fn frame(bytes: usize) -> Bytes {

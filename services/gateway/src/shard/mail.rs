@@ -81,36 +81,41 @@ impl Shard {
 
     /// Attaches a viewer to its user's mail. A second time changes nothing.
     pub(super) fn attach(&self, viewer: &Viewer, user: UserHash) {
-        let slot = Slot { shard: u16::try_from(self.index).unwrap_or(u16::MAX), address: address(viewer) };
+        let address = address(viewer);
         let mut boxes = self.mail.borrow_mut();
-        if boxes.by_address.contains_key(&slot.address) {
+        if boxes.by_address.contains_key(&address) {
             return;
         }
-        boxes.by_address.insert(slot.address, MailBox::new(user, slot, steady_ms(), self.mail_limits()));
+        boxes.by_address.insert(address, MailBox::new(user, steady_ms(), self.mail_limits()));
         self.context.metrics.attached.inc();
-        self.context.attached.add(user, slot);
+        self.context.attached.add(user, self.slot(address));
     }
 
     /// Detaches a viewer; does nothing when it is not attached.
     pub(super) fn detach(&self, viewer: &Viewer) {
-        let Some(mailbox) = self.mail.borrow_mut().remove(address(viewer)) else { return };
+        let address = address(viewer);
+        let Some(mailbox) = self.mail.borrow_mut().remove(address) else { return };
         self.context.metrics.attached.dec();
-        self.context.attached.remove(&mailbox.user, mailbox.slot);
+        self.context.attached.remove(&mailbox.user, self.slot(address));
+    }
+
+    fn slot(&self, address: usize) -> Slot {
+        Slot::Viewer { shard: u16::try_from(self.index).unwrap_or(u16::MAX), address }
     }
 
     /// Gives frames to the viewers for whom they are. One that has gone meanwhile loses its frame.
     pub(super) fn deliver_mail(&self, items: Vec<MailItem>) {
         let limits = self.mail_limits();
         let is_overloaded = self.context.load.level() >= Level::ThinChat;
-        for MailItem { slot, user, letter } in items {
-            let Some(viewer) = self.viewer_at(slot.address) else {
+        for MailItem { address, user, letter } in items {
+            let Some(viewer) = self.viewer_at(address) else {
                 let counts = &mut self.mail.borrow_mut().counts;
                 (counts.took, counts.gone) = (counts.took + 1, counts.gone + 1);
                 continue;
             };
             let mut boxes = self.mail.borrow_mut();
             boxes.counts.took += 1;
-            let offered = boxes.change(slot.address, |mailbox, counts| {
+            let offered = boxes.change(address, |mailbox, counts| {
                 if mailbox.user != user {
                     counts.gone += 1;
                 } else if is_overloaded {

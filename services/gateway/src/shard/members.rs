@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use barrage_protocol::UserId;
@@ -13,6 +13,8 @@ pub(super) struct Members {
     by_room: HashMap<RoomKey, Audience<Viewer>>,
     /// Connections in a room, on their way into one, or on their way out.
     by_address: HashMap<usize, Rc<Viewer>>,
+    /// Addresses of the connections that are for the inbox alone.
+    roomless: HashSet<usize>,
 }
 
 impl Members {
@@ -21,9 +23,16 @@ impl Members {
         self.by_address.insert(address(viewer), Rc::clone(viewer));
     }
 
-    /// Removes a connection that has left its room.
-    pub(super) fn remove(&mut self, viewer: &Viewer) {
-        self.by_address.remove(&address(viewer));
+    /// Removes a connection that has left its room. Returns whether it was for the inbox alone.
+    pub(super) fn remove(&mut self, viewer: &Viewer) -> bool {
+        let address = address(viewer);
+        self.by_address.remove(&address);
+        self.roomless.remove(&address)
+    }
+
+    /// Joins a connection that is for the inbox alone.
+    pub(super) fn enter_inbox(&mut self, viewer: &Viewer) {
+        self.roomless.insert(address(viewer));
     }
 
     /// Adds a viewer to its room, and announces the shard's waves to the room's hub.
@@ -63,9 +72,10 @@ impl Members {
         self.by_room.get(room).map_or(&[], |audience| audience.wave(wave))
     }
 
-    /// Viewers that have joined a room, over all rooms of the shard.
+    /// Viewers that have joined: over all rooms of the shard, and those for the inbox alone.
     pub(super) fn joined(&self) -> impl Iterator<Item = &Rc<Viewer>> {
-        self.by_room.values().flat_map(Audience::iter)
+        let roomless = self.roomless.iter().filter_map(|address| self.by_address.get(address));
+        self.by_room.values().flat_map(Audience::iter).chain(roomless)
     }
 
     /// Connections in rooms and outside of them.
@@ -84,9 +94,9 @@ impl Members {
         (viewer.is_of(user) && viewer.room.borrow().is_some()).then_some(viewer)
     }
 
-    /// Whether no viewer is in a room.
+    /// Whether no viewer has joined.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_room.is_empty()
+        self.by_room.is_empty() && self.roomless.is_empty()
     }
 
     /// Closes the connections that the eviction concerns, among all of the shard.

@@ -8,7 +8,7 @@ use barrage_clock::{steady_ms, unix_ms};
 use barrage_http::ConnectionPermit;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::frame::{ClientFrame, Pong, ServerFrame};
-use barrage_protocol::mail::Attached;
+use barrage_protocol::mail::{Attached, InboxConnection};
 use barrage_protocol::{ClientFacts, Code, FrameVersion, RoomId, Sequence};
 use barrage_token::{Identity, Role, Rooms};
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use super::join::{self, Join, Joined};
 use super::session_end::SessionEnd;
 use super::shard::Shard;
 use crate::admission::{Admission, check_room, ends_at_secs};
-use crate::dispatch::{Arrival, Connection, JoinRequest};
+use crate::dispatch::{Arrival, Connection, Destination, JoinRequest};
 use crate::room::SeatKind;
 use crate::socket::Socket;
 use crate::viewer::{HeartbeatTerms, Viewer, address};
@@ -63,7 +63,12 @@ pub(super) fn adopt(shard: &Rc<Shard>, arrival: Arrival) {
     shard.add(&viewer);
     let ids = &shard.context.gate.connection_ids;
     let number = ids.draw();
-    let span = tracing::debug_span!("conn", id = ids.id(number), transport = "ws", room = %request.room);
+    let span = tracing::debug_span!(
+        "conn",
+        id = ids.id(number),
+        transport = "ws",
+        room = request.destination.name()
+    );
     let shard = Rc::clone(shard);
     let places = (permit, admission);
     let session =
@@ -91,6 +96,7 @@ struct Session {
 
 /// First join of a connection, by its handshake or by a frame.
 struct Joining {
+    destination: Destination,
     identity: Option<Identity>,
     after: Option<Sequence>,
     facts: Option<Box<ClientFacts>>,
@@ -158,12 +164,9 @@ impl Session {
     /// the join.
     async fn join_first(&mut self, request: Box<JoinRequest>) -> Result<(), SessionEnd> {
         let mut early = Vec::new();
-        match request.identity {
-            Some(identity) => {
-                let arrived =
-                    Joining { identity: Some(identity), after: request.after, facts: request.facts };
-                self.join(&request.room, arrived).await?;
-            }
+        let JoinRequest { destination, identity, after, facts, .. } = *request;
+        match identity {
+            Some(_) => self.join(Joining { destination, identity, after, facts }).await?,
             None => {
                 self.flush()?;
                 let deadline = Duration::from_secs(self.shard.context.config.join_secs);
@@ -173,13 +176,9 @@ impl Session {
                         .retry_after_ms(1_000)
                 })??;
                 early = others;
-                let context = &self.shard.context;
-                let identity = context.gate.access.identify(&request.room, frame.token.as_deref())?;
-                let user = identity.as_ref().map(|identity| &identity.user);
-                check_room(&context.bus.settings().borrow(), &request.room, user, unix_ms())?;
-                let after = frame.after.or(request.after);
-                let facts = frame.client.or(request.facts);
-                self.join(&request.room, Joining { identity, after, facts }).await?;
+                let identity = self.identify(&destination, frame.token.as_deref())?;
+                let (after, facts) = (frame.after.or(after), frame.client.or(facts));
+                self.join(Joining { destination, identity, after, facts }).await?;
             }
         }
         self.handle_all(early).await?;
@@ -199,8 +198,22 @@ impl Session {
         }
     }
 
-    async fn join(&mut self, room: &RoomId, joining: Joining) -> Result<(), SessionEnd> {
-        let Joining { identity, after, facts } = joining;
+    /// Verifies the token of a join frame for what the connection is for.
+    fn identify(&self, destination: &Destination, token: Option<&str>) -> Result<Option<Identity>, Refusal> {
+        let context = &self.shard.context;
+        match destination {
+            Destination::Inbox => context.gate.access.identify_user(token).map(Some),
+            Destination::Room(room) => {
+                let identity = context.gate.access.identify(room, token)?;
+                let user = identity.as_ref().map(|identity| &identity.user);
+                check_room(&context.bus.settings().borrow(), room, user, unix_ms())?;
+                Ok(identity)
+            }
+        }
+    }
+
+    async fn join(&mut self, joining: Joining) -> Result<(), SessionEnd> {
+        let Joining { destination, identity, after, facts } = joining;
         if let Some(facts) = &facts {
             self.viewer.network.set(facts.network);
             self.viewer.kind.set(SeatKind::of(Some(facts)));
@@ -213,13 +226,39 @@ impl Session {
             context.dispatch.add_connection(&identity.user, self.connection(), max);
         }
         self.viewer.deadlines.resumed_at.set(after.map(|_| Instant::now()));
-        let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
-        self.enter(room, after, (identity.map(|identity| identity.rooms), role)).await?;
-        if !room.is_probe() {
+        let is_probe = match destination {
+            Destination::Inbox => {
+                self.enter_inbox()?;
+                false
+            }
+            Destination::Room(room) => {
+                let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
+                self.enter(&room, after, (identity.map(|identity| identity.rooms), role)).await?;
+                room.is_probe()
+            }
+        };
+        if !is_probe {
             let context = &self.shard.context;
             context.metrics.clients.joined(facts.as_deref(), context.config.client_versions_max);
         }
         Ok(())
+    }
+
+    /// Joins a connection that is for the inbox alone, and attaches it.
+    fn enter_inbox(&mut self) -> Result<(), SessionEnd> {
+        let (context, viewer) = (&self.shard.context, &self.viewer);
+        let Some(user) = viewer.user.borrow().clone() else { return Ok(()) };
+        let terms = context.heartbeat_terms(viewer.version, viewer.network.get());
+        viewer.heartbeat.set(Some(terms));
+        self.shard.enter_inbox(viewer);
+        self.shard.attach(viewer, UserHash::of(&user));
+        let connection = InboxConnection {
+            connection: context.gate.connection_ids.id(self.number),
+            ping_interval_ms: terms.interval_ms(),
+            ping_interval_ms_max: terms.interval_ms_max(),
+        };
+        viewer.send(&ServerFrame::Attached(Attached { user, connection: Some(connection) }));
+        self.flush()
     }
 
     async fn enter(
@@ -279,6 +318,11 @@ impl Session {
     }
 
     async fn handle(&mut self, frame: ClientFrame) -> Result<(), SessionEnd> {
+        if self.joined.is_none() && is_of_a_room(&frame) {
+            let refusal = Refusal::new(Code::BadFrame, "this connection is for the inbox, and has no room");
+            self.viewer.refuse_frame(refusal, &self.shard.context.config);
+            return Ok(());
+        }
         match frame {
             ClientFrame::Ping { id } => {
                 self.pong(id);
@@ -317,7 +361,8 @@ impl Session {
         let refusal = match user {
             Some(user) if context.attached.is_open() => {
                 self.shard.attach(&self.viewer, UserHash::of(&user));
-                return self.viewer.send(&ServerFrame::Attached(Attached { user }));
+                let attached = Attached { user, connection: None };
+                return self.viewer.send(&ServerFrame::Attached(attached));
             }
             Some(_) => Refusal::new(Code::NotFound, "this server has no inbox"),
             None => Refusal::new(Code::Unauthorized, "a viewer without a token has no inbox"),
@@ -400,5 +445,21 @@ impl Session {
                 _ => {}
             }
         }
+    }
+}
+
+/// Whether a frame is about the room of its connection.
+const fn is_of_a_room(frame: &ClientFrame) -> bool {
+    match frame {
+        ClientFrame::Repair { .. }
+        | ClientFrame::Switch { .. }
+        | ClientFrame::Visibility { .. }
+        | ClientFrame::Traces {}
+        | ClientFrame::Traced { .. } => true,
+        ClientFrame::Join { .. }
+        | ClientFrame::Ping { .. }
+        | ClientFrame::Ack { .. }
+        | ClientFrame::Attach {}
+        | ClientFrame::Detach {} => false,
     }
 }

@@ -101,7 +101,15 @@ impl Shard {
         self.detach(viewer);
         let outbox = viewer.take_outbox();
         self.books.borrow_mut().count_gone(outbox.reported(), &outbox.holds());
-        self.members.borrow_mut().remove(viewer);
+        if self.members.borrow_mut().remove(viewer) {
+            self.context.metrics.inbox_connections("ws").dec();
+        }
+    }
+
+    /// Joins a connection that is for the inbox alone. Sweeps, drains and evictions reach it from here on.
+    pub(super) fn enter_inbox(&self, viewer: &Viewer) {
+        self.members.borrow_mut().enter_inbox(viewer);
+        self.context.metrics.inbox_connections("ws").inc();
     }
 
     /// Adds a viewer to a room; batches reach it from here on.
@@ -113,7 +121,7 @@ impl Shard {
         self.members.borrow_mut().leave(self.index, room, viewer);
     }
 
-    /// Whether no viewer is in a room.
+    /// Whether no viewer has joined.
     pub(super) fn is_empty(&self) -> bool {
         self.members.borrow().is_empty()
     }
@@ -329,8 +337,8 @@ impl Shard {
         let now = Instant::now();
         let left = time_left(drain.ends_at().saturating_duration_since(now));
         viewer.deadlines.leave_by.set(Some(now + left));
-        let endpoints = viewer.room.borrow().as_ref().map(|room| drain.targets.draw(&room.id));
-        let frame = reconnect_frame(drain.cause, left, endpoints.unwrap_or_default());
+        let endpoints = drain.targets.draw(viewer.room.borrow().as_ref().map(|room| &room.id));
+        let frame = reconnect_frame(drain.cause, left, endpoints);
         viewer.send(&ServerFrame::Reconnect(frame));
         self.context.metrics.moved(drain.cause);
     }

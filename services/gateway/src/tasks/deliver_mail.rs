@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::context::Context;
 use crate::dispatch::Command;
-use crate::mail::{Letter, MailChains, MailItem, Rings};
+use crate::mail::{Letter, MailChains, MailItem, Rings, SPREAD, Slot};
 
 /// Time for which attaches are gathered into one announcement.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(20);
@@ -94,14 +94,20 @@ impl Delivery<'_> {
         }
         let shards = self.context.dispatch.shards();
         let mut by_shard: Vec<Vec<MailItem>> = vec![Vec::new(); shards.len()];
+        let mut streams = Vec::new();
         for group in groups {
             let letter = Arc::new(Letter::new(group.frame));
-            self.context.attached.for_each_slot(&group.users, |slot, user| {
-                if let Some(items) = by_shard.get_mut(usize::from(slot.shard)) {
-                    items.push(MailItem { slot, user, letter: Arc::clone(&letter) });
+            self.context.attached.for_each_slot(&group.users, |slot, user| match slot {
+                Slot::Viewer { shard, address } => {
+                    if let Some(items) = by_shard.get_mut(usize::from(shard)) {
+                        items.push(MailItem { address, user, letter: Arc::clone(&letter) });
+                    }
                 }
+                // A bell takes the place of all frames for a stream.
+                Slot::Listener(id) => streams.push(id),
             });
         }
+        self.context.dispatch.listeners.ring(&streams);
         for (shard, items) in shards.iter().zip(by_shard) {
             for items in items.chunks(ITEMS_MAX) {
                 // A shard that is behind has its rooms to serve: its viewers are rung when it has room again.
@@ -127,6 +133,7 @@ impl Delivery<'_> {
                 self.rings.want();
             }
         }
+        self.context.dispatch.listeners.ring_all(SPREAD);
     }
 
     fn announce_changes(&self) {

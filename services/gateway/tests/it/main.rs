@@ -14,6 +14,7 @@ mod drain;
 mod evictions;
 mod fleet;
 mod handshake;
+mod inbox;
 mod lines;
 mod mail;
 mod notices;

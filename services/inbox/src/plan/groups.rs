@@ -62,16 +62,18 @@ impl Planner {
             return Ok(Outcome::Unchanged);
         }
         self.conversation_mut(number, entry).settings = settings.clone();
+        self.changes.regrouped.push(number);
         Ok(Outcome::Done)
     }
 
-    /// Deletes a group by its row alone: its members, 10,000 at most, see it by the changed conversation.
+    /// Deletes a group by its row alone: the rows of its members, 10,000 at most, stay as they are.
     pub(super) fn delete(&mut self, entry: &Entry, user: &UserId, group: &ConversationId) -> Decided {
         let (number, user) = (self.open_group(group)?, self.user(user));
         if self.present(number, user)?.role != Role::Owner {
             return Err(Refusal::Forbidden);
         }
         self.conversation_mut(number, entry).state = ConversationState::Deleted;
+        self.changes.regrouped.push(number);
         self.count_group(user, -1);
         Ok(Outcome::Done)
     }

@@ -13,11 +13,15 @@ const D = 'd.00112233445566778899aabbccddeeff';
 for (const { name, steps } of vectors.cases) {
   test(`the book follows the vector: ${name}`, () => {
     const book = new Book(vectors.user);
-    steps.forEach(({ frame, answer, asks = null, version, unread }, step) => {
+    steps.forEach(({ frame, answer, asks = null, version, unread, rows = {} }, step) => {
       let found = null;
       if (frame) found = book.take(structuredClone(frame));
       if (answer) found = book.answered(structuredClone(answer)) ?? found;
       assert.deepEqual([found, book.version, book.unread], [asks, version, unread], `step ${step}`);
+      for (const [id, expected] of Object.entries(rows)) {
+        const { group, mentions = [], deleted = false } = book.rows.get(id);
+        assert.deepEqual({ title: group.title, mentions, deleted }, expected, `step ${step}`);
+      }
     });
   });
 }

@@ -16,10 +16,12 @@ use crate::support::start_with;
 type Case = (&'static str, &'static str, Value);
 
 /// Operations whose answer is no single JSON document, and which other tests exercise.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "dplayer_send",
     "room_watch",
     "room_stream",
+    "inbox_watch",
+    "inbox_stream",
     "room_tail",
     "tunnel_send",
     "openapi_show",

@@ -71,10 +71,19 @@ export interface Answer extends News {
   more?: boolean;
 }
 
+/** News of a group, the same for all members. */
+interface GroupNews {
+  conversation: string;
+  items: Item[];
+  /** Title and rules, where they have changed. */
+  group?: Conversation['group'];
+  deleted?: boolean;
+}
+
 /** A frame of the inbox on the connection of a room. */
 export type MailFrame =
   | { type: 'attached'; user: string }
-  | ({ type: 'mail'; previous?: number; version?: number; unread_direct?: number; groups?: { conversation: string; items: Item[] }[] } & News)
+  | ({ type: 'mail'; previous?: number; version?: number; unread_direct?: number; groups?: GroupNews[] } & News)
   | { type: 'bell'; version?: number; spread_ms?: number };
 
 export class Book {
@@ -115,7 +124,7 @@ export class Book {
       this.version = version;
       this.direct = frame.unread_direct ?? this.direct;
     }
-    return (frame.groups ?? []).every((group) => this.#group(group.conversation, group.items)) ? null : 0;
+    return (frame.groups ?? []).every((group) => this.#group(group)) ? null : 0;
   }
 
   /** Replaces a row. What a change leaves out is as before. */
@@ -132,17 +141,22 @@ export class Book {
     });
   }
 
-  /** Takes items of a group, whose positions are dense. Returns false where something is missing before them. */
-  #group(id: string, items: Item[]): boolean {
-    const row = this.rows.get(id);
+  /** Takes news of a group. The positions of its items are dense. Returns false where something is missing before them. */
+  #group({ conversation, items, group, deleted }: GroupNews): boolean {
+    const row = this.rows.get(conversation);
     if (!row || !isPresent(row)) return false;
-    for (const { position, kind, sender, at_ms } of items) {
+    for (const { position, kind, sender, at_ms, body } of items) {
       if (position > row.head + 1) return false;
       if (position <= row.head) continue;
       row.head = position;
       row.at_ms = at_ms;
-      if (kind !== undefined && sender !== this.user) row.unread += 1;
+      if (kind === undefined || sender === this.user) continue;
+      row.unread += 1;
+      const mentioned = body?.mentions;
+      if (Array.isArray(mentioned) && mentioned.includes(this.user)) row.mentions = [position, ...(row.mentions ?? [])];
     }
+    if (group) row.group = group;
+    if (deleted) Object.assign(row, { deleted, unread: 0 });
     return true;
   }
 
