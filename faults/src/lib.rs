@@ -2,8 +2,8 @@
 //! loss, full disks, small limits and stepped clocks.
 //!
 //! A scenario is a name, the needs of its machine and a function. [`oracle`] judges what viewers and the
-//! archive received, without any I/O. [`crowd`] has the viewers and the writer, [`site`] the processes,
-//! [`cause`] the faults. `cargo xtask fault list` prints the scenarios.
+//! archive received, without any I/O. [`crowd`] has the viewers and the writer, [`people`] those who write letters,
+//! [`site`] the processes, [`cause`] the faults. `cargo xtask fault list` prints the scenarios.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
 
@@ -13,6 +13,7 @@ pub mod figure;
 pub mod machine;
 pub mod oracle;
 pub mod outcome;
+pub mod people;
 pub mod play;
 pub mod run;
 pub mod scenarios;

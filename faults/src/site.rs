@@ -39,6 +39,8 @@ pub struct SiteOptions {
     pub gateways: usize,
     /// Number of uplinks of a cluster.
     pub uplinks: usize,
+    /// Number of couriers of a cluster; letters are on where there is one.
+    pub couriers: usize,
     /// Number of NATS nodes of a cluster: 1, or 3 with replicated streams.
     pub nats: usize,
     /// Settings of all processes of Barrage, named without the prefix `BARRAGE_`.
@@ -58,6 +60,7 @@ impl SiteOptions {
         SiteOptions {
             gateways: 0,
             uplinks: 0,
+            couriers: 0,
             nats: 0,
             settings: Vec::new(),
             wraps: Vec::new(),
@@ -124,6 +127,9 @@ impl Site {
         if options.gateways > 0 {
             settings.extend(site.start_servers(options.nats).await);
         }
+        if options.couriers > 0 {
+            settings.push(("INBOX__ENABLED".into(), "true".into()));
+        }
         settings.extend(options.settings.iter().cloned());
         for recipe in site.recipes(options, &settings) {
             site.processes.push(Process::start(recipe).await);
@@ -161,6 +167,7 @@ impl Site {
             roles.push(("archiver", "archiver".into()));
             roles.extend((2..=options.uplinks).map(|n| ("uplink", format!("uplink-{n}"))));
             roles.extend((1..=options.gateways).map(|n| ("gateway", format!("gateway-{n}"))));
+            roles.extend((1..=options.couriers).map(|n| ("courier", format!("courier-{n}"))));
         }
         let key: [u8; 32] = rand::random();
         let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -220,6 +227,15 @@ impl Site {
         };
         let gateways = self.processes.iter().filter(serves);
         gateways.map(|process| format!("http://{}", process.recipe.address)).collect()
+    }
+
+    /// Base URLs of what takes posts and letters: the uplinks, or the embedded server.
+    #[must_use]
+    pub fn uplinks(&self) -> Vec<String> {
+        let takes =
+            |process: &&Process| process.recipe.name.starts_with("uplink") || process.recipe.name == EMBEDDED;
+        let uplinks = self.processes.iter().filter(takes);
+        uplinks.map(|process| format!("http://{}", process.recipe.address)).collect()
     }
 
     /// Base URL of the admin API of the first uplink.
@@ -305,7 +321,8 @@ fn member(
     let (public, admin) = (free_address(), free_address());
     let words = [&binary.display().to_string(), role, "--data-dir", &data.display().to_string()];
     let mut command: Vec<String> = words.map(str::to_owned).to_vec();
-    if role != "archiver" {
+    let has_public = !matches!(role, "archiver" | "courier");
+    if has_public {
         command.extend(["--listen".into(), public.to_string()]);
     }
     command.extend(["--admin-listen".into(), admin.to_string()]);
@@ -313,6 +330,6 @@ fn member(
     if role == "gateway" || role == "uplink" {
         environment.push((format!("BARRAGE_{}__ID", role.to_uppercase()), name.to_owned()));
     }
-    let address = if role == "archiver" { admin } else { public };
+    let address = if has_public { public } else { admin };
     (Recipe { name: name.to_owned(), command, environment, folder: home.to_owned(), address }, admin)
 }

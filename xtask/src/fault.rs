@@ -12,7 +12,10 @@ pub(crate) struct Fault {
     /// Name of a scenario, `all`, or `list`, which prints the names.
     #[arg(default_value = "gift-chaos")]
     name: String,
-    /// Short form of each scenario; `all --quick` takes less than 8 minutes.
+    /// Letters and the inbox: the scenario `inbox-chaos`, of 30 minutes without `--minutes`.
+    #[arg(long, conflicts_with = "name")]
+    inbox: bool,
+    /// Short form of each scenario; `all --quick` takes some 8 minutes.
     #[arg(long)]
     quick: bool,
     /// Minutes of the load, in place of the scenario's own.
@@ -48,6 +51,7 @@ impl Fault {
     pub(crate) fn all_quick() -> Fault {
         Fault {
             name: "all".into(),
+            inbox: false,
             quick: true,
             minutes: None,
             seed: None,
@@ -61,7 +65,8 @@ impl Fault {
 
     /// Arguments of the harness.
     fn arguments(&self, binary: &str) -> Vec<String> {
-        let mut words = vec![self.name.clone(), "--binary".into(), binary.into()];
+        let name = if self.inbox { "inbox-chaos" } else { &self.name };
+        let mut words = vec![name.to_owned(), "--binary".into(), binary.into()];
         let mut option = |name: &str, value: Option<String>| {
             words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
         };
@@ -102,6 +107,8 @@ mod tests {
         let fault = Fault { seed: Some(7), minutes: Some(0.5), json: true, ..Fault::all_quick() };
         let words = "all --binary b --minutes 0.5 --seed 7 --quick --json";
         assert_eq!(fault.arguments("b").join(" "), words);
+        let inbox = Fault { inbox: true, quick: false, minutes: Some(5.0), ..Fault::all_quick() };
+        assert_eq!(inbox.arguments("b").join(" "), "inbox-chaos --binary b --minutes 5");
         assert_eq!(Fault::long().arguments("b").join(" "), "gift-chaos --binary b");
     }
 }

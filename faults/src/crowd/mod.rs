@@ -6,6 +6,7 @@ mod records;
 mod viewer;
 mod writer;
 
+pub(crate) use drill::unaccounted;
 pub use drill::{Drill, Played, gauge, play};
 pub use load::Load;
 pub use records::Records;

@@ -3,6 +3,7 @@
 mod disk;
 mod embedded;
 mod gifts;
+mod inbox;
 mod limits;
 mod servers;
 mod soak;
@@ -245,6 +246,15 @@ pub const ALL: &[Scenario] = &[
         secs: (60, 600),
         in_quick: InQuick::No,
         play: |run| Box::pin(soak::soak(run)),
+    },
+    Scenario {
+        name: "inbox-chaos",
+        row: 21,
+        about: "kill -9 and SIGSTOP of couriers, uplinks, PostgreSQL, NATS and Redis while letters are counted",
+        needs: &[Need::Servers],
+        secs: (20, 1_800),
+        in_quick: InQuick::Yes,
+        play: |run| Box::pin(inbox::chaos(run)),
     },
 ];
 
