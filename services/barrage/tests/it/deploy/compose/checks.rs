@@ -47,7 +47,7 @@ fn services_run_without_rights_and_publish_to_this_machine_alone() {
 fn cluster_has_every_role_and_prometheus_scrapes_each_process() {
     let Some(project) = Project::read() else { return };
     let roles: Vec<_> = project.barrages().map(|(_, service)| service.arguments()[0].as_str()).collect();
-    let once = ["entry", "archiver", "webhooks", "probe"].map(|role| (role, 1));
+    let once = ["entry", "archiver", "courier", "webhooks", "probe"].map(|role| (role, 1));
     for (role, number) in once.into_iter().chain([("gateway", 2), ("uplink", 2)]) {
         assert_eq!(roles.iter().filter(|it| **it == role).count(), number, "{role}");
     }

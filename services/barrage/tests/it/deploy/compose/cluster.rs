@@ -1,5 +1,7 @@
-//! The services of compose.yaml as processes: a gift goes from an uplink to each gateway and to the store.
+//! The services of compose.yaml as processes: a gift goes from an uplink to each gateway and to the store, a letter
+//! to its receiver's inbox.
 
+use std::process::Command;
 use std::time::Duration;
 
 use barrage_testkit::{ClientTls, wait};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::model::Project;
 use super::site::Site;
-use crate::support::gift;
+use crate::support::{BINARY, gift};
 
 /// Longest time until the cluster is ready, and until a message is in each place.
 const STEP_MAX: Duration = Duration::from_secs(60);
@@ -42,6 +44,7 @@ async fn gift_goes_through_the_services_of_compose_to_each_gateway_and_the_histo
         page.text().await.is_ok_and(|page| page.contains("rose"))
     })
     .await;
+    letter(&mut site, &http, &uplinks).await;
     probed(&mut site, &http).await;
     scraped(&mut site, &http).await;
     // An engine gives these processes a file system that they cannot write.
@@ -54,6 +57,28 @@ async fn gift_goes_through_the_services_of_compose_to_each_gateway_and_the_histo
             site.written(&name)
         );
     }
+}
+
+/// Sends a letter at one uplink, and waits until its receiver reads it at the other one.
+async fn letter(site: &mut Site, http: &reqwest::Client, uplinks: &[String]) {
+    let environment = site.environment("uplink-1");
+    let token = |user: &str| {
+        let mut command = Command::new(BINARY);
+        command.args(["token", "--user", user, "--room", "*", "--role", "viewer"]);
+        let output = command.envs(environment.clone()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let letter = json!({ "type": "text", "id": "m1", "text": "a letter for Bob" });
+    let post = http.post(format!("{}/v1/users/bob/messages", uplinks[0])).bearer_auth(token("ann"));
+    let answer: Value = post.json(&letter).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["outcome"], "accepted", "{answer}");
+    let (url, bob) = (format!("{}/v1/inbox", uplinks[1]), token("bob"));
+    wait::until_true(STEP_MAX, "the letter in the inbox of its receiver", async || {
+        let inbox = http.get(&url).bearer_auth(&bob).send().await.unwrap();
+        inbox.text().await.is_ok_and(|inbox| inbox.contains("a letter for Bob"))
+    })
+    .await;
 }
 
 /// Waits until the probe has seen both gateways deliver.
