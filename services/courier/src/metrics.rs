@@ -22,6 +22,7 @@ pub struct CourierMetrics {
     pub(crate) lane_failures: IntCounter,
     pub(crate) envelopes: IntCounter,
     pub(crate) mail_frames: IntCounter,
+    pub(crate) mail_bytes: IntCounter,
     pub(crate) mail_lost: IntCounter,
     pub(crate) attaches_ignored: IntCounter,
     pub(crate) attached: IntGauge,
@@ -77,6 +78,10 @@ impl CourierMetrics {
             mail_frames: counter(
                 "barrage_courier_mail_frames_total",
                 "Frames of mail sent to gateways, one for each user.",
+            )?,
+            mail_bytes: counter(
+                "barrage_courier_mail_bytes_total",
+                "Bytes of mail sent to gateways: frames and their recipients.",
             )?,
             mail_lost: counter(
                 "barrage_courier_mail_lost_total",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_backoff::Backoff;
-use barrage_bus::{Attachments, BusError, Mail, MailReceiver, UserHash};
+use barrage_bus::{Attachments, BusError, Mail, MailGroup, MailReceiver, UserHash};
 use barrage_inbox::Changes;
 use barrage_store::InboxStore;
 use barrage_token::AddressKeys;
@@ -172,6 +172,8 @@ impl Mailer {
             self.metrics.envelopes.inc();
             let users = envelope.groups.iter().map(|group| group.users.len() as u64).sum();
             self.metrics.mail_frames.inc_by(users);
+            let bytes: usize = envelope.groups.iter().map(MailGroup::bytes).sum();
+            self.metrics.mail_bytes.inc_by(bytes as u64);
             self.mail.send(&gateway, envelope);
         }
     }
