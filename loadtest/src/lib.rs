@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod descriptors;
 pub mod error;
+pub mod inbox;
 pub mod live;
 pub mod load;
 pub mod measure;

@@ -12,7 +12,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Scenario, LoadtestError> {
 }
 
 pub(super) fn unknown(name: &str) -> String {
-    let shipped: Vec<_> = shipped::SHIPPED.iter().map(|(name, _)| *name).collect();
+    let shipped = shipped::SHIPPED.iter().chain(&crate::inbox::SHIPPED);
+    let shipped: Vec<_> = shipped.map(|(name, _)| *name).collect();
     format!("{name} is neither a file nor a built-in scenario ({})", shipped.join(", "))
 }
 

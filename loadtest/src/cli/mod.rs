@@ -13,6 +13,7 @@ mod run;
 use clap::{Parser, Subcommand};
 
 use crate::error::LoadtestError;
+use crate::inbox::{self, InboxScenario};
 use crate::measure::figure;
 use crate::scenario::shipped;
 use crate::worker;
@@ -78,13 +79,24 @@ impl Cli {
                     let about = shipped::scenario(name).and_then(Result::ok);
                     format!("{name:<16}{}\n", about.map(|scenario| scenario.about).unwrap_or_default())
                 };
-                say(&shipped::SHIPPED.iter().map(about).collect::<String>())
+                let of_letters = |(name, text): &(&str, &str)| {
+                    let about = InboxScenario::parse(text).map(|scenario| scenario.about);
+                    format!("{name:<16}{}\n", about.unwrap_or_default())
+                };
+                let rooms = shipped::SHIPPED.iter().map(about);
+                say(&rooms.chain(inbox::SHIPPED.iter().map(of_letters)).collect::<String>())
             }
             Command::Show { name } => {
-                say(shipped::text(&name).ok_or_else(|| LoadtestError::Usage(unknown(&name)))?)
+                let text = shipped::text(&name).or_else(|| inbox::shipped(&name));
+                say(text.ok_or_else(|| LoadtestError::Usage(unknown(&name)))?)
             }
             Command::Check { file } => {
-                let scenario = parse(&file.display().to_string(), &read(&file)?)?;
+                let (name, text) = (file.display().to_string(), read(&file)?);
+                if InboxScenario::is_one(&text) {
+                    run::parse_inbox(&name, &text)?;
+                    return say("valid: a scenario of letters\n");
+                }
+                let scenario = parse(&name, &text)?;
                 let secs = scenario.population().secs();
                 say(&format!(
                     "valid: {} viewers, {secs} s, at most {:.0} posts/s\n",
@@ -105,6 +117,11 @@ fn figures() -> String {
         figure::STATISTICS.map(|(name, _)| name).join(" "),
         format!("{}.p50 and so on", figure::LATENCIES.join("|"))
     );
-    let others = figure::OTHERS.map(|(name, _, about)| format!("{name:<44}{about}\n"));
-    latencies + &others.concat()
+    let of_letters = format!(
+        "{:<44}latency of letters, devices and syncs\n",
+        format!("{}.p50 and so on", figure::INBOX_LATENCIES.join("|"))
+    );
+    let others = figure::OTHERS.iter().chain(&figure::INBOX_OTHERS);
+    let others: String = others.map(|(name, _, about)| format!("{name:<44}{about}\n")).collect();
+    latencies + &of_letters + &others
 }

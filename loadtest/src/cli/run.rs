@@ -7,6 +7,7 @@ use clap::Args;
 use super::against::{Against, block_on};
 use super::io::{parse, read, say, unknown, write};
 use crate::error::LoadtestError;
+use crate::inbox::{self, InboxScenario, Sizes};
 use crate::report::{self, Verdict};
 use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
@@ -27,9 +28,51 @@ pub(crate) struct Run {
     #[arg(long, value_name = "COMMAND")]
     hook: Option<String>,
     #[command(flatten)]
+    sizes: InboxSizes,
+    #[command(flatten)]
     against: Against,
     #[command(flatten)]
     files: Files,
+}
+
+/// Sizes of the scenarios of letters: `letters`, `fan-group`, `away`.
+#[derive(Debug, Args)]
+struct InboxSizes {
+    /// Letters: people who write to each other, instead of the scenario's.
+    #[arg(long)]
+    users: Option<u32>,
+    /// Group: members, instead of the scenario's.
+    #[arg(long)]
+    members: Option<u32>,
+    /// Group: members with an attached device, instead of the scenario's.
+    #[arg(long)]
+    online: Option<u32>,
+    /// Devices that come back at once, instead of the scenario's.
+    #[arg(long)]
+    devices: Option<u32>,
+    /// Items of the device that was away, instead of the scenario's.
+    #[arg(long)]
+    items: Option<u32>,
+    /// Letters or items of a group a second, instead of the scenario's.
+    #[arg(long, value_name = "PER_S")]
+    rate: Option<f64>,
+    /// Seconds of letters or of items of a group, instead of the scenario's.
+    #[arg(long)]
+    secs: Option<f64>,
+}
+
+impl InboxSizes {
+    fn sizes(&self) -> Sizes {
+        Sizes {
+            users: self.users,
+            members: self.members,
+            online: self.online,
+            devices: self.devices,
+            items: self.items,
+            rate: self.rate,
+            secs: self.secs,
+        }
+    }
 }
 
 /// Files of the report.
@@ -61,12 +104,69 @@ impl Files {
 
 impl Run {
     pub(crate) fn execute(self) -> Result<u8, LoadtestError> {
+        if let Some(scenario) = load_inbox(&self.scenario)? {
+            return self.execute_inbox(scenario);
+        }
+        if self.sizes.sizes() != Sizes::default() {
+            return Err(LoadtestError::Usage(format!(
+                "{} is no scenario of letters: --users, --members, --online, --devices, --items, --rate and --secs are \
+                 not for it",
+                self.scenario
+            )));
+        }
         let mut scenario = load(&self.scenario)?;
         scenario.viewers = self.viewers.unwrap_or(scenario.viewers);
         scenario.recording = self.recording.or(scenario.recording);
         let options = RunOptions { hook: self.hook, ..self.against.options() };
         conclude(&scenario, &options, &self.files)
     }
+
+    /// Runs a scenario of letters as often as asked, and returns the worst exit code.
+    fn execute_inbox(self, mut scenario: InboxScenario) -> Result<u8, LoadtestError> {
+        scenario.resize(&self.sizes.sizes()).map_err(|error| LoadtestError::Usage(error.to_string()))?;
+        let options = self.against.options();
+        let not_for_letters = [
+            ("--viewers", self.viewers.is_some()),
+            ("--recording", self.recording.is_some()),
+            ("--hook", self.hook.is_some()),
+            ("--html", self.files.html.is_some()),
+            ("--metrics-listen", options.metrics_listen.is_some()),
+            ("--processes", options.processes.is_some()),
+        ];
+        if let Some((flag, _)) = not_for_letters.iter().find(|(_, is_given)| *is_given) {
+            return Err(LoadtestError::Usage(format!("{flag} is not for scenarios of letters")));
+        }
+        let mut worst = 0;
+        for number in 1..=self.files.repeat {
+            let report = block_on(inbox::run(&scenario, &options))?;
+            if let Some(path) = &self.files.json {
+                write(&self.files.of_run(path, number), &report.json())?;
+            }
+            say(&inbox::summary(&report))?;
+            worst = worst.max(report.verdict.exit_code());
+            if matches!(report.verdict, Verdict::Interrupted(_)) {
+                break;
+            }
+        }
+        Ok(worst)
+    }
+}
+
+/// Reads a scenario of letters; `None` for another one.
+fn load_inbox(name: &str) -> Result<Option<InboxScenario>, LoadtestError> {
+    if let Some(text) = inbox::shipped(name) {
+        return parse_inbox(name, text).map(Some);
+    }
+    if shipped::text(name).is_some() || !Path::new(name).is_file() {
+        return Ok(None);
+    }
+    let text = read(Path::new(name))?;
+    InboxScenario::is_one(&text).then(|| parse_inbox(name, &text)).transpose()
+}
+
+/// Parses a scenario of letters; a mistake is a usage error.
+pub(super) fn parse_inbox(name: &str, text: &str) -> Result<InboxScenario, LoadtestError> {
+    InboxScenario::parse(text).map_err(|error| LoadtestError::Usage(format!("{name}: {error}")))
 }
 
 /// Runs as often as asked, writes the reports, prints the summaries, and returns the worst exit

@@ -56,6 +56,23 @@ pub const STATISTICS: [(&str, f64); 5] =
 /// Latencies, as prefixes of a statistic. A statistic without a prefix covers all deliveries.
 pub const LATENCIES: [&str; 6] = ["chat", "gift", "post", "join", "reconnect", "history"];
 
+/// Latencies of letters, as prefixes of a statistic: from the intended send to a device, to the last device of a
+/// group, from the connect to `attached`, of the sync of a device, and of one that was away for a month.
+pub const INBOX_LATENCIES: [&str; 5] = ["letter", "last", "attach", "sync", "away"];
+
+/// Figures of letters other than latencies, with their units and descriptions.
+pub const INBOX_OTHERS: [(&str, Unit, &str); 9] = [
+    ("letters_per_s", Unit::Number, "letters and items of groups accepted per second, on average"),
+    ("letters.refused", Unit::Share, "letters and items of groups refused with a code"),
+    ("letters.failed", Unit::Share, "letters and items of groups without an answer"),
+    ("letters.late", Unit::Share, "accepted letters that a device got only by its sync after the end"),
+    ("letters.lost", Unit::Share, "accepted letters that a device of a receiver could not read in the end"),
+    ("devices.lost", Unit::Share, "devices that could not attach, or lost their connection"),
+    ("away.bytes", Unit::Number, "bytes of the compressed answer for a device after a month"),
+    ("away.round_trips", Unit::Number, "requests of a device after a month until it is in step"),
+    ("unchanged.bytes", Unit::Number, "bytes of the answer for a device that lacks nothing"),
+];
+
 /// Figures other than latencies, with their units and descriptions.
 pub const OTHERS: [(&str, Unit, &str); 19] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have received and did not"),
@@ -90,11 +107,13 @@ pub const OTHERS: [(&str, Unit, &str); 19] = [
 /// Unit of a figure; `None` when no figure has the name.
 #[must_use]
 pub fn unit_of(name: &str) -> Option<Unit> {
-    if let Some((_, unit, _)) = OTHERS.iter().find(|(other, ..)| *other == name) {
+    if let Some((_, unit, _)) = OTHERS.iter().chain(&INBOX_OTHERS).find(|(other, ..)| *other == name) {
         return Some(*unit);
     }
     let statistic = match name.split_once('.') {
-        Some((latency, statistic)) if LATENCIES.contains(&latency) => statistic,
+        Some((latency, statistic)) if LATENCIES.contains(&latency) || INBOX_LATENCIES.contains(&latency) => {
+            statistic
+        }
         Some(_) => return None,
         None => name,
     };
@@ -109,7 +128,8 @@ pub fn names() -> Vec<String> {
     };
     let mut names = statistics("").to_vec();
     names.extend(LATENCIES.iter().flat_map(|latency| statistics(latency)));
-    names.extend(OTHERS.map(|(name, ..)| name.to_owned()));
+    names.extend(INBOX_LATENCIES.iter().flat_map(|latency| statistics(latency)));
+    names.extend(OTHERS.iter().chain(&INBOX_OTHERS).map(|(name, ..)| (*name).to_owned()));
     names
 }
 

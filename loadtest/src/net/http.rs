@@ -75,6 +75,15 @@ impl Target {
     }
 }
 
+/// Encoding that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoded {
+    /// The body as it is.
+    No,
+    /// A body that gzip compressed, as browsers ask for.
+    Gzip,
+}
+
 /// A request without its target, which the pool adds.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
@@ -128,6 +137,11 @@ impl Pool {
 
     /// Sends a request, and returns the whole answer.
     pub async fn call(&self, call: &Call<'_>) -> Result<(StatusCode, Bytes), HttpError> {
+        self.call_as(call, Encoded::No).await
+    }
+
+    /// Sends a request, and returns the whole answer, compressed where it is asked for: the bytes of the wire.
+    pub async fn call_as(&self, call: &Call<'_>, encoded: Encoded) -> Result<(StatusCode, Bytes), HttpError> {
         let work = async {
             let _permit = self.permits.acquire().await.map_err(|_| HttpError::Broken)?;
             // The server may have closed an idle connection meanwhile. That is no failure: the
@@ -135,12 +149,12 @@ impl Pool {
             // harmless.
             let kept = self.idle.borrow_mut().pop_front();
             if let Some(kept) = kept.filter(|kept| !kept.is_closed())
-                && let Ok(answer) = self.send(kept, call).await
+                && let Ok(answer) = self.send(kept, call, encoded).await
             {
                 return Ok(answer);
             }
             let fresh = self.open().await?;
-            self.send(fresh, call).await
+            self.send(fresh, call, encoded).await
         };
         tokio::time::timeout(self.timeout, work).await.map_err(|_| HttpError::Timeout)?
     }
@@ -158,12 +172,16 @@ impl Pool {
         &self,
         mut sender: SendRequest<Full<Bytes>>,
         call: &Call<'_>,
+        encoded: Encoded,
     ) -> Result<(StatusCode, Bytes), HttpError> {
         sender.ready().await.map_err(|_| HttpError::Broken)?;
         let mut request =
             Request::builder().method(&call.method).uri(call.path).header("host", &self.target.host);
         if let Some(token) = call.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if encoded == Encoded::Gzip {
+            request = request.header("accept-encoding", "gzip");
         }
         if !call.body.is_empty() {
             request = request.header("content-type", "application/json");

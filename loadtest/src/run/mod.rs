@@ -6,7 +6,7 @@ mod fleet;
 mod gather;
 mod progress;
 mod scrape;
-mod setup;
+pub(crate) mod setup;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -81,14 +81,16 @@ pub(crate) async fn prepare(
     Ok(Ready { target, tokens, fleet, notes })
 }
 
-fn keyring(path: &std::path::Path) -> Result<Keyring, LoadtestError> {
+/// Reads the key that signs tokens.
+pub(crate) fn keyring(path: &std::path::Path) -> Result<Keyring, LoadtestError> {
     let secret = std::fs::read(path)
         .map_err(|error| LoadtestError::cannot_run(format!("the key {}", path.display()), error))?;
     Keyring::from_secret(&secret, &TokenConfig::default())
         .map_err(|error| LoadtestError::cannot_run(format!("the key {}", path.display()), error))
 }
 
-fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, LoadtestError> {
+/// Signs a token for all rooms.
+pub(crate) fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, LoadtestError> {
     let now_secs = barrage_clock::since_unix_epoch().as_secs();
     let claims = Claims {
         sub: user.parse().expect("made of letters and digits"),
@@ -104,7 +106,7 @@ fn mint(keyring: &Keyring, user: &str, role: Role, secs: u64) -> Result<String, 
 }
 
 /// Checks that the server answers and that the room exists.
-async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
+pub(crate) async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     // No viewer comes of this question: it takes no slot.
     let path = format!("/v1/entry?room={room}&purpose=send");
     let (status, body) = match entry.call(&Call::get(&path)).await {
@@ -125,14 +127,32 @@ async fn look_at(entry: &Pool, room: &str) -> Result<(), LoadtestError> {
     Err(LoadtestError::cannot(format!("entry refuses the room {room}: {} {status}{hint}", refusal(&body))))
 }
 
+async fn admin_pool(admin: &str, tls: &ClientTls) -> Result<Pool, LoadtestError> {
+    let (target, _) = Target::resolve(admin, tls).await.map_err(LoadtestError::cannot)?;
+    Ok(Pool::new(target, CALLS_MAX, 0, CALL_TIMEOUT))
+}
+
+/// Creates one room through the admin API.
+pub(crate) async fn make_room(
+    admin: &str,
+    tls: &ClientTls,
+    token: &str,
+    room: &str,
+) -> Result<(), LoadtestError> {
+    let (pool, path) = (admin_pool(admin, tls).await?, format!("/v1/admin/rooms/{room}"));
+    let body = Bytes::from_static(b"{}");
+    let answer = pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body }).await;
+    let failure = format!("the room cannot be created at {} (--admin)", pool.target().host);
+    accepted(pool.target(), answer, &failure).await.map(drop)
+}
+
 async fn make_rooms(
     admin: &str,
     tls: &ClientTls,
     token: &str,
     rooms: &Popularity,
 ) -> Result<(), LoadtestError> {
-    let (target, _) = Target::resolve(admin, tls).await.map_err(LoadtestError::cannot)?;
-    let pool = Pool::new(target, CALLS_MAX, 0, CALL_TIMEOUT);
+    let pool = admin_pool(admin, tls).await?;
     for some in rooms.rooms().chunks(CALLS_MAX) {
         let made = some.iter().map(|room| {
             let (path, pool) = (format!("/v1/admin/rooms/{room}"), &pool);

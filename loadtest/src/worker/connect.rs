@@ -244,7 +244,14 @@ pub(crate) fn anonymous_request(uri: &Uri, host: &str, query: &str) -> String {
     request(uri, host, Encoding::Json, None, query)
 }
 
-fn request(uri: &Uri, host: &str, encoding: Encoding, token: Option<&String>, query: &str) -> String {
+/// Returns the handshake of a viewer.
+pub(crate) fn request(
+    uri: &Uri,
+    host: &str,
+    encoding: Encoding,
+    token: Option<&String>,
+    query: &str,
+) -> String {
     let path = uri.path();
     let token = token.map(|token| format!(", {SUBPROTOCOL_TOKEN_PREFIX}{token}")).unwrap_or_default();
     let protocol = match encoding {

@@ -1,7 +1,7 @@
 //! A worker process: several threads, each with a share of the load. Its plan comes on standard
 //! input, and its reports go to standard output.
 
-mod connect;
+pub(crate) mod connect;
 mod context;
 mod marker;
 mod page;

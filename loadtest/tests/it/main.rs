@@ -5,6 +5,7 @@
 
 mod capacity;
 mod dashboards;
+mod inbox;
 mod queue;
 mod regions;
 mod replay;

@@ -1,0 +1,21 @@
+//! Load of letters: people who write to each other and to a group, and devices that come back.
+//!
+//! One process and one thread hold all devices. The load is an open loop, as that of rooms: letters have intended
+//! times, and latencies count from them.
+
+mod away;
+mod board;
+mod device;
+mod fan_group;
+mod letters;
+mod progress;
+mod report;
+mod run;
+mod scenario;
+mod sender;
+mod site;
+mod socket;
+
+pub use report::{InboxReport, summary};
+pub use run::run;
+pub use scenario::{AwayLoad, FanGroupLoad, InboxScenario, LettersLoad, Load, SHIPPED, Sizes, shipped};

@@ -1,0 +1,69 @@
+//! Scenarios of letters against the real server: what the tester counts is what the server did.
+
+use barrage_testkit::{Server, ServerOptions};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::site::{LOADTEST, barrage, said};
+
+/// Runs a scenario of letters, which must pass, and returns its report.
+async fn passes(server: &Server, scenario: &str) -> Value {
+    let folder = TempDir::new().unwrap();
+    let (file, json) = (folder.path().join("load.yaml"), folder.path().join("report.json"));
+    // No time is judged: other tests run beside this one.
+    let text = format!("name: short\nsettle_secs: 1\ntester_lag_p99_ms_max: 5000\n{scenario}");
+    std::fs::write(&file, text).unwrap();
+    let target = format!("http://{}", server.public);
+    let mut command = Command::new(LOADTEST);
+    command.arg("run").arg(&file).args(["--quiet", "--target", &target, "--token-key"]);
+    command.arg(server.data_dir().join("token.key")).arg("--json").arg(&json);
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_groups_and_returning_devices_are_counted_as_the_server_counts_them() {
+    let server = Server::start(&barrage(), ServerOptions::default()).await;
+    let sent = async || server.metric("barrage_courier_events_total{outcome=\"sent\"}").await;
+    let letters = "letters: {users: 20, per_s: 40, secs: 1}\nthresholds: [letters.lost == 0, letters.failed == 0, \
+                   letters.refused == 0, devices.lost == 0, letter.p99 > 0ms]\n";
+    let report = passes(&server, letters).await;
+    let counts = &report["counts"];
+    assert_eq!((&counts["accepted"], &counts["due"]), (&40.into(), &40.into()), "{report}");
+    assert_eq!(counts["shown"].as_u64().unwrap() + counts["late"].as_u64().unwrap(), 40, "{report}");
+    assert!((sent().await - 40.0).abs() < 0.5, "{}", sent().await);
+
+    let group = "fan_group: {members: 12, online: 6, per_s: 20, secs: 1}\nthresholds: [letters.lost == 0, \
+                 letters.refused == 0, last.max > 0ms]\n";
+    let report = passes(&server, group).await;
+    assert_eq!(
+        (&report["counts"]["accepted"], &report["counts"]["due"]),
+        (&20.into(), &120.into()),
+        "{report}"
+    );
+    assert!((sent().await - 60.0).abs() < 0.5, "{}", sent().await);
+
+    let away = "away: {conversations: 4, items: 280, devices: 10, within_secs: 0.5}\nthresholds: \
+                [away.round_trips == 1, devices.lost == 0, attach.max < 30s, unchanged.bytes < 500]\n";
+    let report = passes(&server, away).await;
+    assert_eq!(report["counts"]["attached"], 10, "{report}");
+    let (bytes, plain) = (&report["figures"]["away.bytes"], &report["counts"]["plain bytes"]);
+    assert!(bytes.as_f64().unwrap() > 100.0 && bytes.as_f64() < plain.as_f64(), "{report}");
+    assert!((sent().await - 340.0).abs() < 0.5, "{}", sent().await);
+}
+
+#[tokio::test]
+async fn wrong_use_of_a_scenario_of_letters_is_said() {
+    for (arguments, expected) in [
+        (&["run", "letters"][..], "letters need --token-key"),
+        (&["run", "letters", "--html", "x.html"], "--html is not for scenarios of letters"),
+        (&["run", "away", "--members", "3"], "members: Some(3)"),
+        (&["run", "smoke", "--rate", "3"], "smoke is no scenario of letters"),
+    ] {
+        let output = Command::new(LOADTEST).args(arguments).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(expected), "{arguments:?}: {}", said(&output));
+    }
+}
