@@ -1,8 +1,12 @@
-//! Users who write letters to each other, and a device that comes back after a month.
+//! Users who write letters to each other, viewers that attach, and a device that comes back after a month.
 
+mod attach;
+mod converse;
 mod http;
 mod send;
 mod sync;
 
+pub(crate) use attach::Attach;
+pub(crate) use converse::Converse;
 pub(crate) use send::Letters;
 pub(crate) use sync::Sync;

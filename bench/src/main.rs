@@ -54,6 +54,10 @@ enum Part {
     Courier(courier::Options),
     /// Lets users write letters to each other through a server.
     Letters(letters::Letters),
+    /// Writes one letter each to many conversations.
+    Converse(letters::Converse),
+    /// Holds connections of viewers that attach at a mark.
+    Attach(letters::Attach),
     /// Fills an inbox, and measures the sync of a new device.
     Sync(letters::Sync),
     /// Measures checks of texts against 100,000 words.
@@ -77,6 +81,8 @@ fn main() -> anyhow::Result<()> {
         Part::PageLimit(limit) => limit.run()?,
         Part::Courier(options) => options.run()?,
         Part::Letters(letters) => letters.run()?,
+        Part::Converse(converse) => converse.run()?,
+        Part::Attach(attach) => attach.run()?,
         Part::Sync(sync) => sync.run()?,
         Part::Moderation(options) => options.run()?,
     }

@@ -203,7 +203,27 @@ enum Measured {
         secs: u32,
     },
     /// Sync: size and time of the answer for a new device, with 300 conversations and 100,000 items.
-    Sync,
+    Sync {
+        /// Items of all conversations together.
+        #[arg(long, default_value_t = 100_000)]
+        items: u32,
+    },
+    /// Group: time to the last device of a group of thousands, and what a message costs the courier.
+    Group(letters::GroupPlan),
+    /// Idle: resident bytes of a conversation that rests, and of a viewer that attaches.
+    Idle(letters::IdlePlan),
+    /// Beside: the p99 of gifts and of their deliveries, by turns without and with letters on the same server.
+    Beside {
+        /// Letters a second beside the gifts.
+        #[arg(long, default_value_t = 2_000)]
+        rate: u32,
+        /// Seconds of each measurement.
+        #[arg(long, default_value_t = 10)]
+        secs: u32,
+        /// Measurements without and with letters, by turns; medians are compared.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+    },
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -216,7 +236,9 @@ impl Measured {
     /// Packages that a bench runs beside the server and the parts.
     fn packages(&self) -> &'static [&'static str] {
         match self {
-            Measured::Slow { .. } | Measured::Channel(_) => &["barrage-loadtest"],
+            Measured::Slow { .. } | Measured::Channel(_) | Measured::Letters { .. } | Measured::Group(_) => {
+                &["barrage-loadtest"]
+            }
             _ => &[],
         }
     }
@@ -284,7 +306,10 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Votes { voters } => votes::main(build, voters, json),
         Measured::Courier { store } => courier::main(build, store, json),
         Measured::Letters { rate, secs } => letters::letters(build, rate, secs, json),
-        Measured::Sync => letters::sync(build, json),
+        Measured::Sync { items } => letters::sync(build, items, json),
+        Measured::Group(plan) => letters::group(build, plan, json),
+        Measured::Idle(plan) => letters::idle(build, plan, json),
+        Measured::Beside { rate, secs, rounds } => letters::beside(build, rate, secs, rounds, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

@@ -35,6 +35,9 @@ pub(crate) struct Posts {
     /// Ends each text with this key and the time in microseconds.
     #[arg(long)]
     time_key: Option<String>,
+    /// Posts gifts instead of chat. The name of each ends with the time.
+    #[arg(long)]
+    gifts: bool,
 }
 
 /// Times of the answered posts, and the number of the others, since the last mark.
@@ -55,7 +58,7 @@ impl Posts {
 
     async fn post(self, mut marks: mpsc::Receiver<()>) -> anyhow::Result<()> {
         let sender = Sender::new(SenderConfig::new(&self.url, &self.token))?;
-        sender.send(&self.room, &chat(0)).await?;
+        sender.send(&self.room, &self.timed(0)).await?;
         println!("{}", json!({}));
         let (sums, waiting) = (Arc::new(Mutex::new(Sums::default())), Arc::new(Semaphore::new(WAITING_MAX)));
         let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / self.per_s));
@@ -93,10 +96,16 @@ impl Posts {
 }
 
 impl Posts {
-    /// Makes a chat that no other repeats, with its time where a key is given.
+    /// Makes a chat or a gift that no other repeats, with its time where a key is given.
     fn timed(&self, n: u64) -> Post {
         let time = |key: &String| format!(" {key}{}", now().as_micros());
-        chat_with(n, &self.time_key.as_ref().map(time).unwrap_or_default())
+        let time = self.time_key.as_ref().map(time).unwrap_or_default();
+        if !self.gifts {
+            return chat_with(n, &time);
+        }
+        let gift = json!({ "name": format!("rose{time}"), "count": 1, "price_minor": 100 });
+        let id = format!("{:x}-{n:x}", now().as_micros()).parse().unwrap();
+        Post::Gift { id, gift: serde_json::from_value(gift).unwrap() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::bail;
 use barrage_token::{Claims, Keyring, Role, Rooms, TokenConfig};
 use clap::Args;
 use serde_json::{Value, json};
@@ -16,8 +17,10 @@ use tokio::time::Instant;
 use super::http::Connection;
 use crate::channel::quantile_ms;
 
-/// One letter in this many is looked for in its receiver's inbox.
-const SEEN_ONE_IN: u64 = 10;
+/// Longest time for which the server lets a request wait for a place of the lane, less a little.
+const AT_LEAST_MAX: Duration = Duration::from_millis(1_900);
+/// Requests that wait, one after the other.
+const READABLE_TRIES: u32 = 60;
 
 #[derive(Args)]
 pub(crate) struct Letters {
@@ -39,14 +42,9 @@ pub(crate) struct Letters {
     /// Time of sending, in seconds.
     #[arg(long, default_value_t = 10.0)]
     secs: f64,
-}
-
-/// What all connections have seen.
-#[derive(Default)]
-struct Sums {
-    accepted: Mutex<Vec<Duration>>,
-    /// Times from the request to the receiver's inbox.
-    seen: Mutex<Vec<Duration>>,
+    /// Prints an empty object when the users are ready, before the first letter.
+    #[arg(long)]
+    announce: bool,
 }
 
 impl Letters {
@@ -61,48 +59,36 @@ impl Letters {
         let tokens = (0..self.users).map(|n| keys.mint(claims(&user(n))?).map_err(anyhow::Error::from));
         let tokens = Arc::new(tokens.collect::<anyhow::Result<Vec<_>>>()?);
         self.let_everyone_write(&tokens).await?;
-        let (sums, next) = (Arc::new(Sums::default()), Arc::new(AtomicU64::new(0)));
+        if self.announce {
+            println!("{}", json!({}));
+        }
+        let (accepted, next) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
         let began = Instant::now();
         let until = began + Duration::from_secs_f64(self.secs);
         let mut senders = JoinSet::new();
-        for n in 0..self.connections {
+        for _ in 0..self.connections {
             let sender = Sender {
                 connection: Connection::open(self.address).await?,
                 tokens: Arc::clone(&tokens),
-                sums: Arc::clone(&sums),
+                accepted: Arc::clone(&accepted),
                 next: Arc::clone(&next),
                 rate: self.rate,
             };
-            senders.spawn(sender.run(n, began, until));
+            senders.spawn(sender.run(began, until));
         }
         let mut last = Value::Null;
         while let Some(sent) = senders.join_next().await {
-            let sent = sent??;
-            if sent["sequence"].as_u64() > last["sequence"].as_u64() {
-                last = sent;
-            }
+            last = newest(last, sent??);
         }
         let accepted_secs = began.elapsed().as_secs_f64();
-        let mut connection = Connection::open(self.address).await?;
-        // The lane is taken in order: the last letter is the last one that is readable.
-        for _ in 0..60 {
-            let path = format!(
-                "/v1/inbox?limit=1&items=1&top=1&at_least={}&lane={}",
-                last["sequence"], last["lane"]
-            );
-            let answer = connection.ask("GET", &path, &tokens[0], "", "").await?;
-            if answer.json()?["version"].as_u64().is_some() && Instant::now() > until {
-                break;
-            }
-        }
+        wait_readable(&mut Connection::open(self.address).await?, &tokens[0], &last).await?;
         let secs = began.elapsed().as_secs_f64();
-        let mut accepted = sums.accepted.lock().await;
-        let (letters, mut seen) = (accepted.len(), sums.seen.lock().await);
+        let mut accepted = accepted.lock().await;
+        let letters = accepted.len() as f64;
         println!(
             "{}",
-            json!({ "letters": letters, "per_s": letters as f64 / secs, "accepted_per_s": letters as f64 / accepted_secs,
-                "accept_p50_ms": quantile_ms(&mut accepted, 0.5), "accept_p99_ms": quantile_ms(&mut accepted, 0.99),
-                "p50_ms": quantile_ms(&mut seen, 0.5), "p99_ms": quantile_ms(&mut seen, 0.99) })
+            json!({ "letters": letters, "per_s": letters / secs, "accepted_per_s": letters / accepted_secs,
+                "accept_p50_ms": quantile_ms(&mut accepted, 0.5), "accept_p99_ms": quantile_ms(&mut accepted, 0.99) })
         );
         Ok(())
     }
@@ -121,7 +107,8 @@ impl Letters {
 struct Sender {
     connection: Connection,
     tokens: Arc<Vec<String>>,
-    sums: Arc<Sums>,
+    /// Times to the answers, from the moment at which a letter was due.
+    accepted: Arc<Mutex<Vec<Duration>>>,
     /// Number of the next letter of all senders.
     next: Arc<AtomicU64>,
     rate: u64,
@@ -129,17 +116,17 @@ struct Sender {
 
 impl Sender {
     /// Sends until the time is over, and returns the last answer.
-    async fn run(mut self, _: u64, began: Instant, until: Instant) -> anyhow::Result<Value> {
+    async fn run(mut self, began: Instant, until: Instant) -> anyhow::Result<Value> {
         let users = self.tokens.len() as u64;
         let mut last = Value::Null;
         loop {
             let n = self.next.fetch_add(1, Ordering::Relaxed);
+            let mut due = Instant::now();
             if self.rate > 0 {
-                let at = began + Duration::from_secs_f64(n as f64 / self.rate as f64);
-                tokio::time::sleep_until(at).await;
+                due = began + Duration::from_secs_f64(n as f64 / self.rate as f64);
+                tokio::time::sleep_until(due).await;
             }
-            let now = Instant::now();
-            if now >= until {
+            if due >= until {
                 return Ok(last);
             }
             // Everybody writes to few others, as people do.
@@ -148,18 +135,34 @@ impl Sender {
             let path = format!("/v1/users/{}/messages", user(to));
             let token = &self.tokens[from as usize];
             let answer = self.connection.ask("POST", &path, token, "", &body).await?.json()?;
-            self.sums.accepted.lock().await.push(now.elapsed());
-            if self.rate > 0 && n.is_multiple_of(SEEN_ONE_IN) {
-                let path = format!(
-                    "/v1/inbox?limit=1&items=1&top=1&at_least={}&lane={}",
-                    answer["sequence"], answer["lane"]
-                );
-                self.connection.ask("GET", &path, &self.tokens[to as usize], "", "").await?;
-                self.sums.seen.lock().await.push(now.elapsed());
-            }
-            last = answer;
+            self.accepted.lock().await.push(due.elapsed());
+            last = newest(last, answer);
         }
     }
+}
+
+/// Returns the answer that is later in the lane.
+pub(super) fn newest(one: Value, other: Value) -> Value {
+    if other["sequence"].as_u64() > one["sequence"].as_u64() { other } else { one }
+}
+
+/// Waits until a letter is readable. One lane is taken in order, so all letters before it are.
+pub(super) async fn wait_readable(
+    connection: &mut Connection,
+    token: &str,
+    letter: &Value,
+) -> anyhow::Result<()> {
+    let path =
+        format!("/v1/inbox?limit=1&items=1&top=1&at_least={}&lane={}", letter["sequence"], letter["lane"]);
+    for _ in 0..READABLE_TRIES {
+        let began = Instant::now();
+        connection.ask("GET", &path, token, "", "").await?;
+        // An answer that waited for its longest time came without the letter.
+        if began.elapsed() < AT_LEAST_MAX {
+            return Ok(());
+        }
+    }
+    bail!("the letters were not readable in time")
 }
 
 /// Returns the id of a user by its number.
