@@ -12,6 +12,8 @@ use crate::oracle::{Conversation, Device, Inbox, Item};
 
 /// Seconds that the device waits for a change.
 const WAIT_SECS: u64 = 5;
+/// Longest time for which the server lets a request wait for a place of a lane, less a little.
+const AT_LEAST_MAX: Duration = Duration::from_millis(1_900);
 /// Wait after a request without an answer.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -46,10 +48,37 @@ pub(super) async fn catch_up(person: &Person, device: &mut Device) {
     }
 }
 
-/// Reads a user's whole inbox with all items, as a new device that scrolls through everything.
-pub(super) async fn whole(person: &Person) -> Inbox {
+/// Asks for all conversations, as a new device.
+async fn summary(person: &Person) -> InboxAnswer {
     let answer = parsed(person.done("GET", "/v1/inbox?limit=300&top=1&items=1", &Value::Null).await);
     assert!(!answer.more, "a user of the run has more than 300 conversations");
+    answer
+}
+
+/// Reads the numbers of an inbox again. Its items stay those that were read.
+pub(super) async fn renew(person: &Person, inbox: &mut Inbox) {
+    let answer = summary(person).await;
+    inbox.unread = answer.unread;
+    for view in answer.conversations {
+        let known = inbox.conversations.iter_mut().find(|known| known.id == view.conversation);
+        if let Some(known) = known {
+            (known.head, known.read, known.unread) = (view.head, view.read, view.unread);
+        }
+    }
+}
+
+/// Waits up to two seconds until the inbox has a place of a lane. Returns whether it has.
+pub(super) async fn reaches(person: &Person, lane: u16, sequence: u64) -> bool {
+    let path = format!("/v1/inbox?limit=1&top=1&items=1&at_least={sequence}&lane={lane}");
+    let began = barrage_clock::now();
+    person.done("GET", &path, &Value::Null).await;
+    // An answer that waited for its longest time may lack the place.
+    began.elapsed() < AT_LEAST_MAX
+}
+
+/// Reads a user's whole inbox with all items, as a new device that scrolls through everything.
+pub(super) async fn whole(person: &Person) -> Inbox {
+    let answer = summary(person).await;
     let mut conversations = Vec::new();
     for view in answer.conversations {
         let (mut items, mut after) = (Vec::new(), 0);

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -11,24 +12,26 @@ use tokio::task::JoinSet;
 
 use super::person::Person;
 use super::records::LetterRecords;
-use super::writer::{Writer, reads};
+use super::writer::{Group, Writer, reads};
 use super::{device, person};
 use crate::crowd::{gauge, unaccounted};
 use crate::figure::{Bound, Figure};
-use crate::oracle::{Device, Inbox, InboxJudgement};
+use crate::oracle::{Device, InboxJudgement};
 use crate::site::Site;
 
 /// Longest wait after the last fault until all accepted letters are readable and all reads are in force.
 const READABLE_MAX: Duration = Duration::from_secs(60);
 /// Wait between two looks at the inboxes.
 const LOOK: Duration = Duration::from_millis(500);
+/// Inboxes that are read at the same time.
+const READERS: usize = 8;
 
 /// People, groups and pace of a load of letters.
 #[derive(Debug, Clone, Copy)]
 pub struct LetterLoad {
     /// Number of users, each with one device.
     pub users: usize,
-    /// Number of groups; all users are in each.
+    /// Number of groups; each user is in one.
     pub groups: usize,
     /// Mean pause of a user between two requests.
     pub pace: Duration,
@@ -109,7 +112,7 @@ pub async fn play_letters(
             records: Arc::clone(&records),
             people: Arc::clone(&names),
             number,
-            groups: Arc::clone(&groups),
+            group: groups[number % groups.len()].clone(),
             chance: StdRng::seed_from_u64(chance.random()),
         };
         writers.spawn(writer.run(load.pace));
@@ -170,34 +173,37 @@ fn people(site: &Site, users: usize) -> Vec<Arc<Person>> {
     (0..users).map(person).collect()
 }
 
-/// Lets all users write to each other, and makes the groups with all users in them. Returns the groups.
-async fn prepare(people: &[Arc<Person>], groups: usize) -> Arc<[String]> {
+/// Lets all users write to each other, and makes the groups. Returns them.
+async fn prepare(people: &[Arc<Person>], groups: usize) -> Vec<Group> {
     for person in people {
         person.done("PUT", "/v1/inbox/preferences", &json!({ "policy": "everyone" })).await;
     }
     let mut made = Vec::new();
     for number in 0..groups {
-        let owner = &people[number % people.len()];
+        let members: Vec<_> = people.iter().skip(number).step_by(groups).collect();
+        let (owner, others) = members.split_first().expect("more users than groups");
         let group = owner.done("POST", "/v1/groups", &json!({ "title": format!("group {number}") })).await;
-        let group = group["conversation"].as_str().unwrap().to_owned();
-        for person in people.iter().filter(|person| person.user != owner.user) {
-            person.done("POST", &format!("/v1/groups/{group}/join"), &Value::Null).await;
+        let id = group["conversation"].as_str().unwrap().to_owned();
+        for person in others {
+            person.done("POST", &format!("/v1/groups/{id}/join"), &Value::Null).await;
         }
-        made.push(group);
+        let members = members.iter().map(|person| person.user.clone()).collect();
+        made.push(Group { id, members });
     }
-    made.into()
+    made
 }
 
 /// Waits until all letters are readable, lets each user read to a place in each conversation, and judges when
 /// the reads are in force. Returns the judgement and the time of the first wait in seconds.
 async fn settled(people: &[Arc<Person>], records: &LetterRecords) -> (InboxJudgement, f64) {
     let began = barrage_clock::now();
-    let mut inboxes = all(people).await;
-    while judge(records, &inboxes).lost > 0 && began.elapsed() < READABLE_MAX {
-        tokio::time::sleep(LOOK).await;
-        inboxes = all(people).await;
+    let newest = records.newest.lock().clone();
+    for (lane, sequence) in newest {
+        while !device::reaches(&people[0], lane, sequence).await && began.elapsed() < READABLE_MAX {}
     }
     let readable_s = began.elapsed().as_secs_f64();
+    let mut inboxes: Vec<_> =
+        stream::iter(people).map(|person| device::whole(person)).buffered(READERS).collect().await;
     for (person, inbox) in people.iter().zip(&inboxes) {
         for (number, conversation) in inbox.conversations.iter().enumerate() {
             // Some are read to the end, and some up to the middle.
@@ -214,21 +220,12 @@ async fn settled(people: &[Arc<Person>], records: &LetterRecords) -> (InboxJudge
     let began = barrage_clock::now();
     loop {
         tokio::time::sleep(LOOK).await;
-        let judged = judge(records, &all(people).await);
+        for (person, inbox) in people.iter().zip(&mut inboxes) {
+            device::renew(person, inbox).await;
+        }
+        let judged = InboxJudgement::new(&records.kept.lock(), &inboxes);
         if judged.reads_wrong == 0 || began.elapsed() > READABLE_MAX {
             return (judged, readable_s);
         }
     }
-}
-
-async fn all(people: &[Arc<Person>]) -> Vec<Inbox> {
-    let mut inboxes = Vec::new();
-    for person in people {
-        inboxes.push(device::whole(person).await);
-    }
-    inboxes
-}
-
-fn judge(records: &LetterRecords, inboxes: &[Inbox]) -> InboxJudgement {
-    InboxJudgement::new(&records.kept.lock(), inboxes)
 }

@@ -1,5 +1,6 @@
 //! Shared list of a run, which the oracle judges.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -11,6 +12,8 @@ use crate::oracle::{Accepted, Kept};
 #[derive(Debug, Default)]
 pub(super) struct LetterRecords {
     pub(super) kept: Mutex<Kept>,
+    /// Newest place of each lane that was accepted.
+    pub(super) newest: Mutex<BTreeMap<u16, u64>>,
     /// Letters that were refused for good, or had no answer up to the end.
     pub(super) unanswered: AtomicU64,
     /// Letters that were answered `duplicate`: their first answer was lost.
@@ -32,7 +35,11 @@ impl LetterRecords {
     }
 
     /// Notes an accepted letter, whose conversation has these users.
-    pub(super) fn accepts(&self, letter: Accepted, members: &[&str]) {
+    pub(super) fn accepts(&self, letter: Accepted, lane: u16, members: &[&str]) {
+        let mut newest = self.newest.lock();
+        let known = newest.entry(lane).or_default();
+        *known = (*known).max(letter.sequence);
+        drop(newest);
         let mut kept = self.kept.lock();
         let known = kept.members.entry(letter.conversation.clone()).or_default();
         known.extend(members.iter().map(|user| (*user).to_owned()));

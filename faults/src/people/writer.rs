@@ -18,7 +18,16 @@ const FRIENDS: usize = 3;
 /// Longest wait for the answer of a letter: beyond every fault.
 const LETTER_MAX: Duration = Duration::from_secs(90);
 
-/// A writer with the people and the groups to write to.
+/// A group with its members.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// Conversation of the group.
+    pub(super) id: String,
+    /// Users who are in it.
+    pub(super) members: Vec<String>,
+}
+
+/// A writer with the people and the group to write to.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) person: Arc<Person>,
@@ -27,8 +36,8 @@ pub(super) struct Writer {
     pub(super) people: Arc<[String]>,
     /// Place of the writer among them.
     pub(super) number: usize,
-    /// Groups in which all users are.
-    pub(super) groups: Arc<[String]>,
+    /// Group of the writer.
+    pub(super) group: Group,
     pub(super) chance: StdRng,
 }
 
@@ -54,8 +63,7 @@ impl Writer {
                 let to = self.people[(self.number + step) % self.people.len()].clone();
                 (format!("/v1/users/{to}/messages"), vec![self.person.user.clone(), to])
             } else {
-                let group = &self.groups[self.chance.random_range(0..self.groups.len())];
-                (format!("/v1/conversations/{group}/messages"), self.people.to_vec())
+                (format!("/v1/conversations/{}/messages", self.group.id), self.group.members.clone())
             };
             if let Some(conversation) = self.write(&path, &format!("m{letter}"), text, &members).await {
                 *own.entry(conversation).or_default() += 1;
@@ -79,8 +87,9 @@ impl Writer {
         self.records.answer_ms.lock().push(millis(began));
         let conversation = answer.body["conversation"].as_str().unwrap().to_owned();
         let sequence = answer.body["sequence"].as_u64().unwrap();
+        let lane = u16::try_from(answer.body["lane"].as_u64().unwrap()).unwrap();
         let members: Vec<_> = members.iter().map(String::as_str).collect();
-        self.records.accepts(Accepted { conversation: conversation.clone(), text, sequence }, &members);
+        self.records.accepts(Accepted { conversation: conversation.clone(), text, sequence }, lane, &members);
         Some(conversation)
     }
 
