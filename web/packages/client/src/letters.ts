@@ -1,5 +1,5 @@
 // The inbox of a room's user. Apart from the SDK, because a page without letters needs none of it.
 
-export { Inbox, openInbox, type InboxEvents, type InboxOptions, type Letter, type Written } from './letters/inbox.ts';
-export { type Conversation, type Item, type MailFrame, type Undelivered } from './letters/book.ts';
+export { Inbox, openInbox, type Changed, type InboxEvents, type InboxOptions, type Letter, type Preferences, type View, type Written } from './letters/inbox.ts';
+export { type Conversation, type Item, type MailFrame, type Place, type Undelivered } from './letters/book.ts';
 export { MemoryStore, type Change, type InboxStore, type Stand } from './letters/store.ts';

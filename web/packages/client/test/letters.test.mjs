@@ -133,3 +133,66 @@ test('a reconnect attaches again, and a closed inbox detaches', async () => {
   inbox.close();
   assert.equal(world.last.sentOf('detach').length, 1);
 });
+
+test('changes go to their routes, and a refusal is a value', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  const path = `/v1/conversations/${D}`;
+  const preferences = { policy: 'known', receipts: 'hidden' };
+  const cases = [
+    [() => inbox.recall(D, 3), 'POST', `${path}/recall`, { position: 3 }],
+    [() => inbox.hide(D, 2), 'POST', `${path}/hide`, { position: 2 }],
+    [() => inbox.clear(D), 'POST', `${path}/clear`, { position: 1 }],
+    [() => inbox.see(D, { notify: 'none' }), 'PATCH', path, { notify: 'none' }],
+    [() => inbox.prefer(preferences), 'PUT', '/v1/inbox/preferences', preferences],
+    [() => inbox.block('a/b'), 'PUT', '/v1/blocks/a%2Fb', undefined],
+    [() => inbox.unblock('bob'), 'DELETE', '/v1/blocks/bob', undefined],
+    [() => inbox.report({ user: 'bob', conversation: D, reason: 'spam' }), 'POST', '/v1/reports', { user: 'bob', conversation: D, reason: 'spam' }],
+  ];
+  for (const [run, method, at, body] of cases) {
+    world.answers[at] = { sequence: 1, lane: 0 };
+    assert.deepEqual(await run(), { kind: 'accepted' });
+    const { init } = world.asked(at).at(-1);
+    assert.deepEqual([init.method, init.body && JSON.parse(init.body)], [method, body], at);
+  }
+  world.answers['/v1/inbox/preferences'] = { preferences, blocked: ['bob'] };
+  assert.deepEqual(await inbox.preferences(), { preferences, blocked: ['bob'] });
+  world.answers[`${path}/recall`] = refused(403, 'forbidden');
+  assert.equal((await inbox.recall(D, 3)).code, 'forbidden');
+});
+
+test('a hidden item is told of, and what was cleared is shown no more', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  const hidden = [];
+  inbox.on('hidden', (places) => hidden.push(...places));
+  world.last.frame({ type: 'mail', previous: 5, version: 6, unread_direct: 2, conversations: [row(3, 2, { items: [item(2), item(3)] })] });
+  world.last.frame({ type: 'mail', previous: 6, version: 7, unread_direct: 1, conversations: [row(3, 1)], hidden: [{ conversation: D, position: 2 }] });
+  await settle();
+  assert.deepEqual(hidden, [{ conversation: D, position: 2 }]);
+  world.last.frame({ type: 'mail', previous: 7, version: 8, unread_direct: 0, conversations: [row(3, 0, { after: 3 })] });
+  await settle();
+  assert.deepEqual(await inbox.items(D), []);
+});
+
+test('a user without an inbox is not asked for again', async () => {
+  const world = new World();
+  await opened(world, refused(403, 'forbidden'));
+  await pass(60_000);
+  assert.equal(world.asked('/v1/inbox').length, 1);
+});
+
+test('an inbox without a letter is known with its first answer', async () => {
+  const world = new World();
+  world.answers['/v1/inbox'] = { cursor: 'c0', version: 0, unread: 0 };
+  const room = await world.opened({ token: () => 'a.b.c' }, { user: 'ann' });
+  let changes = 0;
+  const inbox = openInbox(room, { store: async () => new MemoryStore() });
+  inbox.on('change', () => (changes += 1));
+  await settle();
+  world.last.frame({ type: 'attached', user: 'ann' });
+  await settle();
+  world.last.frame({ type: 'bell' });
+  await settle();
+  assert.deepEqual([world.asked('/v1/inbox').length, changes], [2, 1]);
+});

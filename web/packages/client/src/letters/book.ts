@@ -43,7 +43,8 @@ export interface Conversation {
   items?: Item[];
 }
 
-interface Place {
+/** A place in a conversation. */
+export interface Place {
   conversation: string;
   position: number;
 }

@@ -3,8 +3,8 @@
 
 import { Emitter } from '../emitter.ts';
 import type { Room } from '../join.ts';
-import type { Refused } from '../uplink/requests.ts';
-import { Book, type Answer, type Conversation, type Item, type MailFrame, type Undelivered } from './book.ts';
+import type { Call, Refused } from '../uplink/requests.ts';
+import { Book, type Answer, type Conversation, type Item, type MailFrame, type Place, type Undelivered } from './book.ts';
 import { openStore, type Change, type InboxStore } from './store.ts';
 
 /** Wait before a request that failed is sent again. */
@@ -15,6 +15,8 @@ const READS_MS = 300;
 const POLL_SECS = 5;
 /** Items of a page of the history. */
 const PAGE = 50;
+/** Refusals behind which this user has no inbox at this server. */
+const FINAL: ReadonlySet<string> = new Set(['closed', 'not_found', 'unauthorized', 'forbidden']);
 
 export interface InboxOptions {
   /** Where the inbox of a user is kept. Default: IndexedDB, or memory where there is none. */
@@ -27,11 +29,25 @@ export type Letter = ({ text: string; mentions?: string[] } | { sticker: string 
 /** Outcome of a letter. It is durable then, and arrives as an item a moment later. */
 export type Written = { kind: 'accepted'; id: string; conversation: string } | (Refused & { id: string });
 
+/** Outcome of a change. It is durable then, and shows with the next mail. */
+export type Changed = { kind: 'accepted' } | Refused;
+
+/** How a user sees a conversation. Out of the folder `request`, `main` accepts the sender. */
+export type View = Partial<Pick<Conversation, 'folder' | 'notify' | 'pinned' | 'marked'>>;
+
+/** Who may begin to write to a user, and whether both sides see what was read. */
+export interface Preferences {
+  policy: 'everyone' | 'requests' | 'known';
+  receipts: 'shown' | 'hidden';
+}
+
 export interface InboxEvents {
   /** Conversations or numbers have changed. */
   change: Inbox;
   /** Items that arrived, oldest first. */
   items: { conversation: string; items: Item[] };
+  /** Places of items that the user has hidden, here or on another device. */
+  hidden: Place[];
   /** A letter was accepted and has no effect. */
   undelivered: Undelivered;
 }
@@ -94,13 +110,15 @@ export class Inbox {
   /** Items of a conversation before a position, oldest first: those of the device, and what it lacks from the server. */
   async items(conversation: string, { before = Number.MAX_SAFE_INTEGER, limit = PAGE }: { before?: number; limit?: number } = {}): Promise<Item[]> {
     const row = this.#book?.rows.get(conversation);
-    const kept = (await this.#store?.items(conversation, before, limit)) ?? [];
-    const end = Math.min(before - 1, row?.left ?? row?.head ?? 0);
-    const first = Math.max((row?.after ?? 0) + 1, end - limit + 1);
+    const { after = 0, left, head = 0 } = row ?? {};
+    // The store has what was cleared, too.
+    const kept = ((await this.#store?.items(conversation, before, limit)) ?? []).filter(({ position }) => position > after);
+    const end = Math.min(before - 1, left ?? head);
+    const first = Math.max(after + 1, end - limit + 1);
     // Positions are dense: a device that has them all need not ask. Hidden ones are missing for ever, and cost a request.
     if (row && kept.filter(({ position }) => position >= first).length >= end - first + 1) return kept;
     const query = before === Number.MAX_SAFE_INTEGER ? '' : `before=${before}&`;
-    const called = await this.room.call<{ items: Item[] }>({ path: `/v1/conversations/${encodeURIComponent(conversation)}/messages?${query}limit=${limit}` });
+    const called = await this.room.call<{ items: Item[] }>({ path: conversationPath(conversation, `/messages?${query}limit=${limit}`) });
     if (called.kind === 'refused') return kept;
     const { items } = called.answer;
     await this.#later(() => this.#keep({ items: items.map((item) => ({ conversation, item })) }));
@@ -114,7 +132,7 @@ export class Inbox {
 
   /** Sends a letter to a conversation. */
   reply(conversation: string, letter: Letter): Promise<Written> {
-    return this.#post(`/v1/conversations/${encodeURIComponent(conversation)}/messages`, letter);
+    return this.#post(conversationPath(conversation, '/messages'), letter);
   }
 
   /** Notes that the user has read up to a position; without one, everything. Several notes are one request. */
@@ -122,6 +140,50 @@ export class Inbox {
     if (position < 1 || position <= (this.#book?.rows.get(conversation)?.read ?? 0)) return;
     this.#reads.set(conversation, Math.max(position, this.#reads.get(conversation) ?? 0));
     this.#reading ??= setTimeout(() => void this.#sendReads(), READS_MS);
+  }
+
+  /** Recalls an own item for all. */
+  recall(conversation: string, position: number): Promise<Changed> {
+    return this.#change('POST', conversationPath(conversation, '/recall'), { position });
+  }
+
+  /** Hides an item from the user alone. */
+  hide(conversation: string, position: number): Promise<Changed> {
+    return this.#change('POST', conversationPath(conversation, '/hide'), { position });
+  }
+
+  /** Clears all items of a conversation from the user alone. */
+  clear(conversation: string): Promise<Changed> {
+    return this.#change('POST', conversationPath(conversation, '/clear'), { position: this.#book?.rows.get(conversation)?.head ?? 1 });
+  }
+
+  /** Changes how the user sees a conversation. */
+  see(conversation: string, view: View): Promise<Changed> {
+    return this.#change('PATCH', conversationPath(conversation), view);
+  }
+
+  /** Reads the user's rules for letters, and the users whom it blocks. */
+  async preferences(): Promise<{ preferences: Preferences; blocked: string[] } | Refused> {
+    const called = await this.room.call<{ preferences: Preferences; blocked: string[] }>({ path: '/v1/inbox/preferences' });
+    return called.kind === 'refused' ? called : called.answer;
+  }
+
+  prefer(preferences: Preferences): Promise<Changed> {
+    return this.#change('PUT', '/v1/inbox/preferences', preferences);
+  }
+
+  /** Begins the block of a user. It refuses letters in both directions. */
+  block(user: string): Promise<Changed> {
+    return this.#change('PUT', `/v1/blocks/${encodeURIComponent(user)}`);
+  }
+
+  unblock(user: string): Promise<Changed> {
+    return this.#change('DELETE', `/v1/blocks/${encodeURIComponent(user)}`);
+  }
+
+  /** Reports a user of a conversation to the operators, with the last items up to a position, or up to the newest one. */
+  report(report: { user: string; conversation: string; reason: string; position?: number }): Promise<Changed> {
+    return this.#change('POST', '/v1/reports', report);
   }
 
   /** Ends the inbox. What the device has stays there. */
@@ -139,6 +201,11 @@ export class Inbox {
     const body = { type: 'text' in letter ? 'text' : 'sticker', id, ...letter, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
     const called = await this.room.call<{ conversation: string }>({ method: 'POST', path, body });
     return called.kind === 'refused' ? { ...called, id } : { kind: 'accepted', id, conversation: called.answer.conversation };
+  }
+
+  async #change(method: NonNullable<Call['method']>, path: string, body?: unknown): Promise<Changed> {
+    const called = await this.room.call({ method, path, body });
+    return called.kind === 'refused' ? called : { kind: 'accepted' };
   }
 
   async #sendReads(): Promise<void> {
@@ -212,7 +279,7 @@ export class Inbox {
       if (called.kind === 'refused') {
         // A cursor that a server does not take is none.
         if (called.code === 'bad_cursor') this.#cursor = null;
-        if (called.code !== 'closed' && called.code !== 'not_found' && called.code !== 'unauthorized') this.#askWithin(called.waitMs ?? RETRY_MS);
+        if (!FINAL.has(called.code)) this.#askWithin(called.waitMs ?? RETRY_MS);
         isAnswered = false;
         break;
       }
@@ -240,14 +307,17 @@ export class Inbox {
     const recalled = await Promise.all(items.flatMap((one) => (one.item.recalls === undefined ? [] : [this.#recalled(one.conversation, one.item.recalls)])));
     const change: Change = { stand: { cursor, version: book.version, direct: book.direct }, reset, rows, hidden, items: [...items, ...recalled.flat()] };
     await this.#store?.save(change);
+    // A user who has never had a letter learns that the inbox is there.
+    const isFirst = this.#cursor === null && cursor !== null;
     this.#cursor = cursor;
     if (this.#closed) return;
     const ids = new Set(items.map(({ conversation }) => conversation));
     for (const conversation of ids) {
       this.#emitter.emit('items', { conversation, items: items.filter((one) => one.conversation === conversation).map(({ item }) => item) });
     }
+    if (hidden.length > 0) this.#emitter.emit('hidden', hidden);
     for (const letter of undelivered) this.#emitter.emit('undelivered', letter);
-    if (rows.length > 0 || hidden.length > 0 || reset) this.#emitter.emit('change', this);
+    if (rows.length > 0 || hidden.length > 0 || reset || isFirst) this.#emitter.emit('change', this);
   }
 
   /** Returns a kept item as it is behind its recall. */
@@ -272,10 +342,14 @@ interface Kept {
   items?: { conversation: string; item: Item }[];
   /** Conversations whose rows changed. */
   touched?: string[];
-  hidden?: { conversation: string; position: number }[];
+  hidden?: Place[];
   undelivered?: Undelivered[];
   reset?: boolean;
   cursor?: string | null;
+}
+
+function conversationPath(conversation: string, rest = ''): string {
+  return `/v1/conversations/${encodeURIComponent(conversation)}${rest}`;
 }
 
 /** Returns a random id of 60 bits, unique within one sender and conversation. */

@@ -1,7 +1,7 @@
 // Framing of the tunnel: a length of four bytes in big-endian order, then that many bytes of JSON.
 
 /** Methods of requests to an uplink. */
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Inner {
   method: Method;
