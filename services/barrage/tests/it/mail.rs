@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::mail::Mail;
-use barrage_testkit::{Frame, RawSocket, Server};
+use barrage_testkit::{Frame, RawSocket, Server, wait};
 use serde_json::json;
 
 use crate::support::start;
@@ -44,6 +44,11 @@ async fn letter_and_its_reading_reach_all_devices_at_once() {
         (server.token("ann", "demo", "viewer").await, server.token("bob", "demo", "viewer").await);
     let mut devices = [attached(&server, &bob).await, attached(&server, &bob).await];
     let mut sender = attached(&server, &ann).await;
+    // A letter before the courier knows the devices is a bell to them.
+    wait::until_true(Duration::from_secs(20), "a courier that knows the users", async || {
+        server.metric("barrage_courier_attached_users").await >= 2.0
+    })
+    .await;
     let letter = json!({ "type": "text", "id": "m1", "text": "hello" }).to_string();
     let answer = server.post("/v1/users/bob/messages", &ann, letter).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
