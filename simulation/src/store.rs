@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use barrage_protocol::post::History;
-use barrage_protocol::{Message, RoomId, Sequence};
+use barrage_protocol::{Digest, Message, RoomId, Sequence};
 use barrage_store::{
     AccountStore, ArchiveEntry, Attempt, AuditFilter, AuditLine, AuditRecord, DeliveryCounts, DeliveryLine,
     DeliveryState, DeliveryStore, EndpointRecord, GiftRecord, HistoryRange, NewDelivery, PendingDelivery,
@@ -136,6 +136,10 @@ impl Store for SimulatedStore {
 
     async fn history_by_offset(&self, _: &RoomId, _: u64, _: u64, _: usize) -> Result<History, StoreError> {
         unreachable!("no simulated part reads histories")
+    }
+
+    async fn shows_medium(&self, _: Digest) -> Result<bool, StoreError> {
+        unreachable!("no simulated part collects media")
     }
 
     async fn delete_messages(&self, _: u64, _: usize) -> Result<u64, StoreError> {

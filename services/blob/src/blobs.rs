@@ -28,6 +28,21 @@ const RETRY_FACTOR: u32 = 3;
 /// Tries of one request after the first.
 const RETRIES_MAX: usize = 4;
 
+/// A blob in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Name of the blob in the store.
+    pub name: BlobName,
+    /// Unix time in milliseconds of its last write, by the clock of the store.
+    pub written_ms: u64,
+}
+
+/// Returns a time of the store in Unix milliseconds.
+fn millis(time: impl Into<std::time::SystemTime>) -> u64 {
+    let since = time.into().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A store of blobs. Clones share one engine.
 #[derive(Debug, Clone)]
 pub struct Blobs {
@@ -167,17 +182,31 @@ impl Blobs {
         }
     }
 
-    /// Lists names in a folder and the folders in it, `max` at most.
+    /// Returns when a blob was written last; `None` when there is none of this name.
     ///
     /// # Errors
     /// When the engine fails.
-    pub async fn list(&self, folder: &BlobName, max: usize) -> Result<Vec<BlobName>, BlobError> {
-        let mut listed = self.store.list(Some(folder.path())).take(max);
-        let mut names = Vec::new();
-        while let Some(found) = listed.next().await {
-            names.extend(BlobName::of(&found?.location));
+    pub async fn written_ms(&self, name: &BlobName) -> Result<Option<u64>, BlobError> {
+        match self.store.head(name.path()).await {
+            Ok(found) => Ok(Some(millis(found.last_modified))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
-        Ok(names)
+    }
+
+    /// Lists blobs in a folder and the folders in it, `max` at most.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub async fn list(&self, folder: &BlobName, max: usize) -> Result<Vec<Listed>, BlobError> {
+        let mut listed = self.store.list(Some(folder.path())).take(max);
+        let mut all = Vec::new();
+        while let Some(found) = listed.next().await {
+            let found = found?;
+            let written_ms = millis(found.last_modified);
+            all.extend(BlobName::of(&found.location).map(|name| Listed { name, written_ms }));
+        }
+        Ok(all)
     }
 }
 

@@ -10,7 +10,7 @@ mod error;
 mod name;
 mod pieces;
 
-pub use blobs::Blobs;
+pub use blobs::{Blobs, Listed};
 pub use config::S3Config;
 pub use error::BlobError;
 pub use name::BlobName;

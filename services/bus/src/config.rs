@@ -30,5 +30,8 @@ barrage_part::part! {
         /// Maximum users whose tokens are revoked. Beyond, a further one is refused. A revocation of
         /// all tokens is always possible and empties the list.
         revocations_max: usize = 100_000, between(1, 10_000_000);
+        /// Maximum media that are removed everywhere, each some 100 bytes in every process. Beyond, a further one is
+        /// refused: move the oldest into `media.check.denied_file`.
+        removed_media_max: usize = 100_000, between(1, 10_000_000);
     }
 }

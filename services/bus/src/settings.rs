@@ -26,7 +26,7 @@ pub(crate) mod words;
 use std::sync::Arc;
 
 use barrage_protocol::state::RoomState;
-use barrage_protocol::{RoomId, UserId};
+use barrage_protocol::{Digest, RoomId, UserId};
 
 use self::action::ActionLog;
 use self::attribute::RoomAttributes;
@@ -78,6 +78,8 @@ pub struct Settings {
     pub sampling: Arc<SamplingOverlay>,
     /// Tokens that are refused before their end. The same allocation until a revocation changes.
     pub revocations: Arc<Revocations>,
+    /// Media that were removed, with the times in Unix milliseconds.
+    pub removed_media: SharedMap<Digest, u64>,
     /// Wanted number of partitions; the default until an operator sets one.
     pub partitions: PartitionPlan,
     /// Where the chains of rooms are that moved between partitions; other rooms are absent.
@@ -154,6 +156,9 @@ impl Settings {
                 self.partitions.is_set().then_some(Setting::Partitions(self.partitions))
             }
             SettingKey::Place(room) => self.places.get(room).cloned().map(Setting::Place),
+            SettingKey::RemovedMedium(digest) => {
+                self.removed_media.get(digest).copied().map(Setting::RemovedAtMs)
+            }
             SettingKey::Emotes(None) => Some(Setting::Emotes(self.platform_emotes.clone())),
             SettingKey::Emotes(Some(room)) => self.room_emotes.get(room).cloned().map(Setting::Emotes),
             SettingKey::Revocation(None) => self.revocations.all_before.map(Setting::RevokedBefore),
@@ -207,6 +212,10 @@ impl Settings {
                 self.room_emotes.insert(room, emotes);
             }
             (SettingKey::Emotes(Some(room)), _) => self.room_emotes.remove(&room),
+            (SettingKey::RemovedMedium(digest), Some(Setting::RemovedAtMs(at_ms))) => {
+                self.removed_media.insert(digest, at_ms);
+            }
+            (SettingKey::RemovedMedium(digest), _) => self.removed_media.remove(&digest),
             (SettingKey::Revocation(user), value) => {
                 let before = value.and_then(|value| value.revoked_before());
                 Arc::make_mut(&mut self.revocations).put(user, before);

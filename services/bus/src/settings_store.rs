@@ -86,6 +86,11 @@ impl Settings {
                 let is_full = !known.contains_key(user) && known.len() >= limits.revocations_max;
                 refuse_if(is_full, BusError::Full("revocation"))
             }
+            Change::RemoveMedium { digest, .. } => {
+                let known = &self.removed_media;
+                let is_full = !known.contains_key(digest) && known.len() >= limits.removed_media_max;
+                refuse_if(is_full, BusError::Full("removed medium"))
+            }
             Change::Attribute { room, .. } => {
                 refuse_if(!self.rooms.contains_key(room), BusError::Refused(ChangeError::UnknownRoom))
             }

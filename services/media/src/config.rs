@@ -57,6 +57,12 @@ barrage_part::part! {
         rate_bytes_per_s_min: u64 = 8_192, between(1, 1_000_000_000);
         /// Window of the slowest rate in seconds.
         rate_secs: u64 = 30, between(1, 600);
+        /// Time in seconds after which a private medium that no message shows is removed, counted from its upload or its
+        /// last reference. References are good for half of it, twelve hours at most: the rest is for messages on their way
+        /// into the tables. Needs the tables: in `barrage up`, and in `barrage media` with `[postgres]`.
+        unused_secs: u64 = 86_400, between(2, 315_360_000);
+        /// Time in seconds of one walk over all media, which looks for unused ones.
+        walk_secs: u64 = 7_200, between(1, 604_800);
         /// The check of what was uploaded.
         check: CheckConfig = CheckConfig::default();
     }

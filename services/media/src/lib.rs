@@ -5,10 +5,11 @@
 //! (what was uploaded), `known` (proofs of possession), `http` (routes).
 //!
 //! A medium is named by the SHA-256 of the uploaded bytes. Its forms, and a record of them, are in the blob store; who has
-//! a signed address may read one. There is no table: the store is the only truth about media, and the disk of this process
+//! a signed address may read one. There is no table of media: the store is the only truth about them, the tables of messages about their use, and the disk of this process
 //! about uploads that are not finished.
 
 mod check;
+mod collect;
 mod config;
 mod deliver;
 mod error;
@@ -22,6 +23,7 @@ mod spool;
 mod upload;
 
 pub use check::{CHILD_ARGUMENT, check_child};
+pub use collect::{Uses, UsesError};
 pub use config::{CheckConfig, MediaConfig};
 pub use error::MediaError;
 pub use http::operations;

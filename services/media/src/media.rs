@@ -1,5 +1,6 @@
 //! The role: what its routes and tasks share, and the tasks.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use barrage_http::{AllowedOrigins, ApiError};
 use barrage_protocol::digest::hex;
 use barrage_protocol::media::ReferenceAnswer;
 use barrage_protocol::{Code, Digest, MediaView, UserId};
-use barrage_token::{AddressKeys, Keyring, Reference, Visibility};
+use barrage_token::{AddressKeys, Keyring, REFERENCE_SECS, Reference, Visibility};
+use bytes::Bytes;
 use moka::future::Cache;
 use prometheus::Registry;
 use tokio::sync::Notify;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::{self, Denied};
+use crate::collect::{self, CONDEMNED, LINGER_MS, TOUCHED, Uses};
 use crate::config::MediaConfig;
 use crate::error::{MediaError, disk, store};
 use crate::http;
@@ -34,6 +37,8 @@ const SWEEP: Duration = Duration::from_secs(30);
 const RECORDS_MAX: u64 = 20_000;
 /// Time after which a record is read again: a medium that another process removed is gone after it.
 const RECORD_LIFE: Duration = Duration::from_secs(30);
+/// Writes of a medium's mark of use, at most, within the time after which it counts as unused.
+const TOUCHES: u64 = 24;
 /// Largest record in bytes.
 const RECORD_BYTES_MAX: u64 = 64 * 1024;
 
@@ -51,6 +56,8 @@ pub struct MediaParts {
     pub keyring: Arc<Keyring>,
     /// Counts uploads of a day.
     pub quota: Arc<dyn Quota>,
+    /// Tables of messages, which say what is used; without them, nothing unused is removed.
+    pub uses: Option<Arc<dyn Uses>>,
     /// Program that checks pictures, with [`crate::CHILD_ARGUMENT`] as its one argument.
     pub checker: PathBuf,
     /// Ends the tasks, and the requests that add bytes.
@@ -74,6 +81,11 @@ pub struct Media {
     pub(crate) tasks: TaskTracker,
     /// Wakes the check when an upload has all its bytes.
     pub(crate) checkable: Notify,
+    /// Wakes the removal when more media were removed everywhere.
+    pub(crate) removals: Notify,
+    pub(crate) uses: Option<Arc<dyn Uses>>,
+    /// Media that were touched lately.
+    touched: Cache<Digest, ()>,
     /// Draws the challenges of instant uploads.
     pub(crate) known_secret: ring::hmac::Key,
     records: Cache<Digest, Arc<MediaRecord>>,
@@ -107,6 +119,12 @@ impl Media {
             shutdown: parts.shutdown,
             tasks: TaskTracker::new(),
             checkable: Notify::new(),
+            removals: Notify::new(),
+            uses: parts.uses,
+            touched: Cache::builder()
+                .max_capacity(RECORDS_MAX)
+                .time_to_live(Duration::from_millis(config.unused_secs * 1_000 / TOUCHES))
+                .build(),
             records: Cache::builder().max_capacity(RECORDS_MAX).time_to_live(RECORD_LIFE).build(),
             config,
         }))
@@ -130,7 +148,7 @@ impl Media {
                 }
             }
         };
-        tokio::join!(checking, sweeping);
+        tokio::join!(checking, sweeping, collect::run(&self));
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -172,6 +190,55 @@ impl Media {
         self.checkable.notify_one();
     }
 
+    /// Sets the media that were removed everywhere. They are no longer delivered, and their bytes are removed.
+    pub fn set_removed(&self, removed: HashSet<Digest>) {
+        self.denied.set_removed(removed);
+        self.removals.notify_one();
+    }
+
+    /// Returns the time in milliseconds after which a medium without a use is removed.
+    pub(crate) const fn unused_ms(&self) -> u64 {
+        self.config.unused_secs * 1_000
+    }
+
+    /// Forgets the record of a medium that is gone.
+    pub(crate) async fn forget_record(&self, digest: Digest) {
+        self.records.invalidate(&digest).await;
+        self.touched.invalidate(&digest).await;
+    }
+
+    /// Notes that somebody is about to use a medium, so that it is not removed meanwhile.
+    async fn touch(&self, digest: Digest) -> Result<(), ApiError> {
+        if self.touched.get(&digest).await.is_some() {
+            return Ok(());
+        }
+        self.blobs.put(&Media::blob(digest, TOUCHED)?, Bytes::from_static(b"1")).await.map_err(store)?;
+        // Written first, looked for then: a removal marks first, and looks for a use then.
+        if self.condemned_ms(digest).await?.is_some() {
+            let message =
+                "the medium is being removed, because no message showed it; upload it again in two minutes";
+            return Err(ApiError::new(Code::NotFound, message));
+        }
+        self.touched.insert(digest, ()).await;
+        Ok(())
+    }
+
+    /// Returns when a removal marked a medium.
+    pub(crate) async fn condemned_ms(&self, digest: Digest) -> Result<Option<u64>, ApiError> {
+        self.blobs.written_ms(&Media::blob(digest, CONDEMNED)?).await.map_err(store)
+    }
+
+    /// Returns whether a medium may be written: no removal of it is under way. Removes the mark of one that is over.
+    pub(crate) async fn may_write(&self, digest: Digest) -> Result<bool, ApiError> {
+        let Some(at_ms) = self.condemned_ms(digest).await? else { return Ok(true) };
+        let is_over = at_ms.saturating_add(LINGER_MS) <= barrage_clock::unix_ms();
+        if is_over && self.record(digest).await?.is_none() {
+            self.blobs.delete(&Media::blob(digest, CONDEMNED)?).await.map_err(store)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
     /// Refuses a digest that the operator has denied.
     pub(crate) fn refuse_denied(&self, digest: Digest) -> Result<(), ApiError> {
         if self.denied.has(digest) {
@@ -195,14 +262,16 @@ impl Media {
     }
 
     /// Signs a reference to a medium for a user.
-    pub(crate) fn referred(
+    pub(crate) async fn referred(
         &self,
         record: &MediaRecord,
         visibility: Visibility,
         user: &UserId,
     ) -> Result<ReferenceAnswer, ApiError> {
+        self.touch(record.digest).await?;
         let media = self.shown(record, visibility);
-        let reference = Reference::new(user.clone(), media, barrage_clock::unix_ms() / 1_000);
+        let life_secs = REFERENCE_SECS.min(self.config.unused_secs / 2);
+        let reference = Reference::new(user.clone(), media, barrage_clock::unix_ms() / 1_000, life_secs);
         let signed = self.addresses.refer(&reference);
         let signed = signed.ok_or_else(|| ApiError::new(Code::Internal, "the medium has no reference"))?;
         let expires_ms = reference.expires_secs * 1_000;

@@ -57,6 +57,16 @@ labels! {
 }
 
 labels! {
+    /// What became of a medium in the collection.
+    Collected {
+        Unused "unused",
+        Removed "removed",
+        Spared "spared",
+        Failed "failed",
+    }
+}
+
+labels! {
     /// How a request for a medium was answered.
     Delivery {
         Whole "whole",
@@ -74,6 +84,7 @@ pub(crate) struct MediaMetrics {
     streams: IntCounterVec,
     checks: IntCounterVec,
     deliveries: IntCounterVec,
+    collected: IntCounterVec,
     pub(crate) received_bytes: IntCounter,
     pub(crate) sent_bytes: IntCounter,
     pub(crate) check_seconds: Histogram,
@@ -134,6 +145,12 @@ impl MediaMetrics {
                 "answer",
                 Delivery::ALL.iter().map(|it| it.label()).collect(),
             )?,
+            collected: vec(
+                "barrage_media_collected_total",
+                "Media that were looked at for removal, by the end. `spared`: a use came in between.",
+                "end",
+                Collected::ALL.iter().map(|it| it.label()).collect(),
+            )?,
             received_bytes: counter(
                 "barrage_media_received_bytes_total",
                 "Bytes of uploads that were written to the spool.",
@@ -165,6 +182,10 @@ impl MediaMetrics {
 
     pub(crate) fn checked(&self, end: CheckEnd) {
         self.checks.with_label_values(&[end.label()]).inc();
+    }
+
+    pub(crate) fn collected(&self, end: Collected) {
+        self.collected.with_label_values(&[end.label()]).inc();
     }
 
     pub(crate) fn delivered(&self, delivery: Delivery) {

@@ -151,6 +151,12 @@ pub enum Action {
         #[schemars(length(max = 12))]
         names: Option<Vec<ReactionName>>,
     },
+    /// Hides a message with a picture, and removes the picture everywhere: no room, letter or group shows it, no address of it
+    /// works, and it cannot be uploaded again. Not for public media, which admins remove.
+    RemoveMedia {
+        /// Position of the message in the room's chain.
+        sequence: Sequence,
+    },
     /// Marks a super chat on top as read by the host, or takes the mark back.
     SuperChatRead {
         /// Position of the super chat in the room's chain.
@@ -186,6 +192,7 @@ impl Action {
             Action::ShieldBundle { .. } => "shield_bundle",
             Action::ModerationDelay { .. } => "moderation_delay",
             Action::Reactions { .. } => "reactions",
+            Action::RemoveMedia { .. } => "remove_media",
             Action::SuperChatRead { .. } => "super_chat_read",
         }
     }
@@ -215,6 +222,7 @@ impl Action {
             | Action::ShieldBundle { .. }
             | Action::ModerationDelay { .. }
             | Action::Reactions { .. }
+            | Action::RemoveMedia { .. }
             | Action::SuperChatRead { .. } => None,
         }
     }

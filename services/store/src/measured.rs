@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use barrage_protocol::poll::Poll;
 use barrage_protocol::post::History;
-use barrage_protocol::{MessageId, RoomId, Sequence};
+use barrage_protocol::{Digest, MessageId, RoomId, Sequence};
 
 use crate::account_store::AccountStore;
 use crate::deliveries::DeliveryStore;
@@ -81,6 +81,11 @@ impl Store for MeasuredStore {
     ) -> Result<History, StoreError> {
         let answer = self.store.history_by_offset(room, from_ms, to_ms, limit);
         self.timed(Call::HistoryByOffset, answer).await
+    }
+
+    /// Not timed: the collection of media asks a few times a minute.
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, StoreError> {
+        self.store.shows_medium(digest).await
     }
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {

@@ -19,6 +19,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
         ("polls", include_str!("../migrations/sqlite/0007_polls.sql")),
         ("accounts", include_str!("../migrations/sqlite/0008_accounts.sql")),
+        ("media", include_str!("../migrations/sqlite/0009_media.sql")),
     ])
 }
 
@@ -31,6 +32,7 @@ pub(crate) fn postgres() -> Migrator {
         ("webhooks", include_str!("../migrations/postgres/0004_webhooks.sql")),
         ("polls", include_str!("../migrations/postgres/0005_polls.sql")),
         ("accounts", include_str!("../migrations/postgres/0006_accounts.sql")),
+        ("media", include_str!("../migrations/postgres/0007_media.sql")),
     ])
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn postgres_inbox() -> Migrator {
         ("initial", include_str!("../migrations/inbox_postgres/0001_initial.sql")),
         ("secret", include_str!("../migrations/inbox_postgres/0002_secret.sql")),
         ("reports", include_str!("../migrations/inbox_postgres/0003_reports.sql")),
+        ("media", include_str!("../migrations/inbox_postgres/0004_media.sql")),
     ])
 }
 

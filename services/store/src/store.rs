@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use barrage_protocol::post::History;
-use barrage_protocol::{RoomId, Sequence};
+use barrage_protocol::{Digest, RoomId, Sequence};
 
 use crate::account_store::AccountStore;
 use crate::deliveries::DeliveryStore;
@@ -55,6 +55,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         to_ms: u64,
         limit: usize,
     ) -> Result<History, StoreError>;
+
+    /// Returns whether a message that is neither recalled nor purged shows a medium.
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, StoreError>;
 
     /// Deletes up to `limit` messages that were accepted before `before_ms`, oldest first, and
     /// returns their number. Callers repeat it until it returns less than `limit`. The gift ledger

@@ -2,21 +2,25 @@
 
 use std::sync::Arc;
 
+use barrage_bus::{Bus, Change};
 use barrage_protocol::code::Refusal;
-use barrage_protocol::{Code, MediaKind, MediaReference, MediaView, UserId};
+use barrage_protocol::{Code, Digest, MediaKind, MediaReference, MediaView, UserId};
 use barrage_token::AddressKeys;
+use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Reads references to media and signs addresses, without a question to the role media. Without keys, messages have no
-/// media.
+/// media. What was removed everywhere is in no message.
 #[derive(Clone)]
 pub(crate) struct MediaLinks {
     keys: Option<Arc<AddressKeys>>,
+    bus: Arc<dyn Bus>,
 }
 
 impl MediaLinks {
-    pub(crate) const fn new(keys: Option<Arc<AddressKeys>>) -> Self {
-        MediaLinks { keys }
+    pub(crate) const fn new(keys: Option<Arc<AddressKeys>>, bus: Arc<dyn Bus>) -> Self {
+        MediaLinks { keys, bus }
     }
 
     /// Returns the medium that a sender refers to, without addresses.
@@ -24,7 +28,11 @@ impl MediaLinks {
     /// # Errors
     /// A refusal of a reference that is false, has ended or is of another user, and of all where there are no media.
     pub(crate) fn resolve(&self, reference: &MediaReference, by: &UserId) -> Result<MediaView, Refusal> {
-        Ok(self.keys()?.resolve(reference, by, now_secs())?.media)
+        let media = self.keys()?.resolve(reference, by, now_secs())?.media;
+        if self.is_removed(media.digest) {
+            return Err(Refusal::new(Code::Forbidden, "media: this file is not allowed here"));
+        }
+        Ok(media)
     }
 
     /// Returns the picture that a sender refers to, with addresses.
@@ -41,14 +49,43 @@ impl MediaLinks {
 
     /// Returns a body with addresses that are signed now; `None` for a body that stays as it is.
     pub(crate) fn renewed(&self, body: &RawValue) -> Option<Box<RawValue>> {
-        let renewed = self.keys.as_ref()?.renewed(body.get(), |_| false, now_secs())?;
+        let renewed =
+            self.keys.as_ref()?.renewed(body.get(), |digest| self.is_removed(digest), now_secs())?;
         RawValue::from_string(renewed).ok()
+    }
+
+    fn is_removed(&self, digest: Digest) -> bool {
+        self.bus.settings().borrow().removed_media.contains_key(&digest)
     }
 
     fn keys(&self) -> Result<&AddressKeys, Refusal> {
         let none = || Refusal::new(Code::Forbidden, "media: this server takes no pictures in messages");
         self.keys.as_deref().ok_or_else(none)
     }
+}
+
+/// Returns the medium of a message that a moderator removes everywhere.
+///
+/// # Errors
+/// A refusal of a message without a medium, and of one with a public medium.
+pub(crate) fn removable(body: &Value) -> Result<Digest, Refusal> {
+    let media = MediaView::deserialize(&body["media"]);
+    let media = media.map_err(|_| Refusal::new(Code::BadRequest, "sequence: the message has no picture"))?;
+    if media.is_public {
+        let message = "sequence: the picture is public, and other rooms use it; an admin can remove it";
+        return Err(Refusal::new(Code::Forbidden, message));
+    }
+    Ok(media.digest)
+}
+
+/// Removes a medium everywhere. Returns the time of the removal in Unix milliseconds, which is in force in this process.
+///
+/// # Errors
+/// A refusal when the settings are full or cannot be changed now.
+pub(crate) async fn remove(bus: &dyn Bus, digest: Digest) -> Result<u64, Refusal> {
+    let at_ms = barrage_clock::unix_ms();
+    bus.change(Change::RemoveMedium { digest, at_ms }).await?;
+    Ok(bus.settings().borrow().removed_media.get(&digest).copied().unwrap_or(at_ms))
 }
 
 fn now_secs() -> u64 {

@@ -119,7 +119,7 @@ impl Uplink {
             inbox,
             media,
         } = parts;
-        let media = MediaLinks::new(media);
+        let media = MediaLinks::new(media, Arc::clone(&bus));
         let control = RoomControl::new(Arc::clone(&bus), Arc::clone(&store));
         let audit = Arc::new(AuditQueue::new(metrics.audit_lost.clone()));
         let check_log = Arc::<CheckLog>::default();

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use barrage_archiver::{ArchiverConfig, ArchiverMetrics};
 use barrage_bus::{Bus, BusConfig, BusMetrics, Draft, EmbeddedBus, NatsBus, NatsConfig};
 use barrage_protocol::post::History;
-use barrage_protocol::{Class, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, Digest, RoomId, Sequence, UserId};
 use barrage_store::{
     AccountStore, ArchiveEntry, AuditFilter, AuditLine, AuditRecord, DeliveryStore, GiftRecord, HistoryRange,
     PollStore, Room, SqliteConfig, SqliteStore, Store, StoreError,
@@ -184,6 +184,10 @@ impl Store for FaultyStore {
             return Ok(Sequence::ZERO);
         }
         self.inner.archived_up_to(partition).await
+    }
+
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, StoreError> {
+        self.inner.shows_medium(digest).await
     }
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {

@@ -35,9 +35,11 @@ part! {
 impl Config {
     /// Whether a process with these roles takes letters or carries them into the tables.
     pub(crate) fn has_inbox(&self, roles: Roles) -> bool {
+        // Media alone ask the tables what letters show.
+        let of_media = roles == Roles::MEDIA && self.postgres.is_some();
         match self.inbox.enabled {
-            Some(enabled) => enabled && (roles.uplink || roles.courier),
-            None => roles.is_whole() || roles.courier,
+            Some(enabled) => enabled && (roles.uplink || roles.courier || of_media),
+            None => roles.is_whole() || roles.courier || of_media,
         }
     }
 }
@@ -61,11 +63,15 @@ mod tests {
         assert!(!config.has_inbox(Roles::UPLINK) && !config.has_inbox(Roles::GATEWAY));
         assert!(config.has_mail(Roles::ALL) && config.has_mail(Roles::COURIER));
         assert!(!config.has_mail(Roles::GATEWAY) && !config.has_mail(Roles::UPLINK));
+        assert!(!config.has_inbox(Roles::MEDIA));
+        config.postgres = Some(Default::default());
+        assert!(config.has_inbox(Roles::MEDIA), "the collection asks what letters show");
         config.inbox.enabled = Some(true);
         assert!(config.has_mail(Roles::GATEWAY) && !config.has_mail(Roles::ARCHIVER));
         assert!(config.has_inbox(Roles::UPLINK) && !config.has_inbox(Roles::GATEWAY));
         config.inbox.enabled = Some(false);
         assert!(!config.has_inbox(Roles::ALL) && !config.has_inbox(Roles::COURIER));
+        assert!(!config.has_inbox(Roles::MEDIA));
         assert!(!config.has_mail(Roles::ALL) && !config.has_mail(Roles::COURIER));
     }
 }

@@ -53,7 +53,8 @@ pub(super) struct ProcessContext {
 impl ProcessContext {
     /// Opens the store and the bus, and loads the keys.
     pub(super) async fn open(config: Config, roles: Roles) -> anyhow::Result<Self> {
-        let store = match roles.needs_store() {
+        let of_media = roles == Roles::MEDIA && config.postgres.is_some();
+        let store = match roles.needs_store() || of_media {
             true => Some(open_store(&config).await.context("the store cannot be opened")?),
             false => None,
         };

@@ -1,22 +1,27 @@
 //! The role media: a part of `barrage up` while it has an address, and the process `barrage media`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use async_trait::async_trait;
 use barrage_blob::Blobs;
+use barrage_bus::{Bus, Settings};
 use barrage_counters::Quota;
 use barrage_http::{AddressLimits, AllowedOrigins, Front, HttpMetrics, Tls};
-use barrage_media::{Media, MediaParts};
+use barrage_media::{Media, MediaParts, Uses, UsesError};
+use barrage_protocol::Digest;
+use barrage_store::{InboxReads, Store};
 use barrage_token::AddressKeys;
 use tokio::net::TcpListener;
 
 use super::context::ProcessContext;
+use super::inbox;
 use super::listeners::scheme;
 use crate::config::{self, Config};
 use crate::data_dir::{self, MakeKey};
-use crate::supervise::{Stage, Supervisor, Task, Wakeup};
+use crate::supervise::{Stage, Supervisor, Task, TaskResult, Wakeup};
 
 /// The program that checks pictures: this one, even after its file was replaced.
 const CHECKER: &str = "/proc/self/exe";
@@ -114,22 +119,82 @@ pub(super) fn start(
             .context("media.blob_dir")?,
     };
     let parts = MediaParts {
-        spool: config.media.spool_dir.clone().unwrap_or_else(|| own("spool")),
+        spool: absolute(&config.media.spool_dir.clone().unwrap_or_else(|| own("spool")))?,
         addresses: addresses(context)?,
         blobs,
         keyring: Arc::clone(&context.keyring),
         quota: Arc::clone(quota),
+        uses: uses(context),
         checker: CHECKER.into(),
         shutdown: context.stop.front.clone(),
         config: config.media.clone(),
     };
     let media = Media::open(parts, &context.registry)?;
+    let following = follow_removed(&context.bus, Arc::clone(&media));
+    tasks.spawn(Task::new("removed media", Stage::Background), Wakeup::Supervisor, following);
     let running = Arc::clone(&media);
     tasks.spawn(Task::new("media", Stage::Front), Wakeup::OwnTimer, async move {
         running.run().await;
         Ok(())
     });
     Ok(media)
+}
+
+/// The tables of messages, which say what media are used.
+struct Messages {
+    store: Arc<dyn Store>,
+    /// `None` where letters are off.
+    inbox: Option<Arc<dyn InboxReads>>,
+}
+
+#[async_trait]
+impl Uses for Messages {
+    async fn is_used(&self, digest: Digest) -> Result<bool, UsesError> {
+        if self.store.shows_medium(digest).await.map_err(UsesError::new)? {
+            return Ok(true);
+        }
+        let Some(inbox) = &self.inbox else { return Ok(false) };
+        inbox.shows_medium(digest).await.map_err(UsesError::new)
+    }
+}
+
+/// Returns the tables that say what is used. Without all of them nothing is removed: where letters are switched off, those
+/// of before may come back.
+fn uses(context: &ProcessContext) -> Option<Arc<dyn Uses>> {
+    let config = &context.config;
+    let has_letters = config.postgres.is_some() || inbox::file(config).exists();
+    if context.inbox.is_none() && has_letters {
+        return None;
+    }
+    let store = Arc::clone(context.store.as_ref()?);
+    let inbox = context.inbox.as_ref().map(|inbox| Arc::clone(&inbox.store));
+    Some(Arc::new(Messages { store, inbox }))
+}
+
+/// Copies the media that were removed everywhere from the shared settings. The returned future copies them again after
+/// each change, until the bus is closed.
+fn follow_removed(bus: &Arc<dyn Bus>, media: Arc<Media>) -> impl Future<Output = TaskResult> + use<> {
+    let mut settings = bus.settings();
+    let removed = |settings: &Settings| settings.removed_media.iter().map(|(digest, _)| *digest).collect();
+    let first = settings.borrow_and_update().clone();
+    media.set_removed(removed(&first));
+    let mut known = first.removed_media.len();
+    async move {
+        while settings.changed().await.is_ok() {
+            let now = settings.borrow_and_update().clone();
+            // None ever leaves: their number says whether there are more.
+            if now.removed_media.len() != known {
+                media.set_removed(removed(&now));
+                known = now.removed_media.len();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the whole path of a folder: the process that decodes pictures runs in a folder of its own.
+fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(folder).with_context(|| format!("media.spool_dir: {}", folder.display()))
 }
 
 /// Reads the secrets that sign addresses and references; `up` makes one where none is configured.

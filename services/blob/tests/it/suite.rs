@@ -43,9 +43,16 @@ pub(crate) async fn run(blobs: &Blobs) {
     assert!(matches!(blobs.get(&small, 9).await, Err(BlobError::TooLarge { bytes: 10, .. })));
     assert_eq!(blobs.get(&name("media/cd/short"), 10).await.unwrap().unwrap(), "short");
 
-    let mut listed = blobs.list(&name("media/ab"), 10).await.unwrap();
-    listed.sort();
-    assert_eq!(listed, [large.clone(), small.clone()]);
+    let listed = blobs.list(&name("media/ab"), 10).await.unwrap();
+    let mut names: Vec<_> = listed.iter().map(|blob| blob.name.clone()).collect();
+    names.sort();
+    assert_eq!(names, [large.clone(), small.clone()]);
+    // A store's clock may have whole seconds.
+    assert!(listed.iter().all(|blob| blob.written_ms > 1_600_000_000_000), "{listed:?}");
+    let written = blobs.written_ms(&large).await.unwrap().unwrap();
+    assert!(listed.iter().any(|blob| blob.name == large && blob.written_ms.abs_diff(written) < 1_000));
+    assert_eq!(blobs.written_ms(&name("media/none")).await.unwrap(), None);
+    assert!(blobs.list(&name("media/none"), 10).await.unwrap().is_empty());
     assert_eq!(blobs.list(&name("media"), 2).await.unwrap().len(), 2);
     for _ in 0..2 {
         blobs.delete(&large).await.unwrap();

@@ -1,6 +1,6 @@
 //! The settings in the log's file: one table for each kind, read as a whole at the start.
 
-use barrage_protocol::{RoomId, UserId};
+use barrage_protocol::{Digest, RoomId, UserId};
 use rusqlite::{Row, params};
 
 use super::journal::Journal;
@@ -30,6 +30,10 @@ impl Journal {
         })?;
         self.each(&mut settings, "SELECT switches FROM switches", |_| Ok(SettingKey::Switches))?;
         self.each(&mut settings, "SELECT sampling FROM sampling", |_| Ok(SettingKey::Sampling))?;
+        self.each(&mut settings, "SELECT at_ms, digest FROM removed_media", |row| {
+            let digest = Digest::parse(row.get_ref(1)?.as_str()?);
+            Ok(SettingKey::RemovedMedium(digest.map_err(|error| row::corrupt(1, error))?))
+        })?;
         self.each(&mut settings, "SELECT before_secs, user FROM revocations", |row| {
             let of_all = row.get_ref(1)?.as_str()?.is_empty();
             Ok(SettingKey::Revocation(if of_all { None } else { Some(row::parsed(row, 1)?) }))
@@ -96,6 +100,13 @@ impl Journal {
             }
             (SettingKey::Sampling, None) => connection.execute("DELETE FROM sampling", []),
             (SettingKey::Switches, None) => connection.execute("DELETE FROM switches", []),
+            (SettingKey::RemovedMedium(digest), Some(json)) => connection.execute(
+                "INSERT OR REPLACE INTO removed_media (digest, at_ms) VALUES (?1, ?2)",
+                params![digest.to_string(), json],
+            ),
+            (SettingKey::RemovedMedium(digest), None) => {
+                connection.execute("DELETE FROM removed_media WHERE digest = ?1", [digest.to_string()])
+            }
             (SettingKey::Revocation(of), Some(json)) => connection.execute(
                 "INSERT OR REPLACE INTO revocations (user, before_secs) VALUES (?1, ?2)",
                 params![user(of), json],

@@ -8,7 +8,7 @@ use barrage_protocol::action::RoomRole;
 use barrage_protocol::attribute::AttributeKey;
 use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::words::WordRule;
-use barrage_protocol::{RoomId, UserId};
+use barrage_protocol::{Digest, RoomId, UserId};
 use serde_json::{Map, Value};
 
 use super::action::{ActionRecord, ActionResult};
@@ -160,6 +160,13 @@ pub enum Change {
         /// Time in Unix seconds; tokens minted before it are refused.
         before_secs: u64,
     },
+    /// Removes a medium everywhere, for good: no process shows it, delivers it or takes it again.
+    RemoveMedium {
+        /// Medium that is removed.
+        digest: Digest,
+        /// Time of the removal in Unix milliseconds; that of an earlier one stays.
+        at_ms: u64,
+    },
     /// Sets the number of partitions that rooms are to be spread over. Made by the engine alone, which
     /// declares the streams before.
     Partitions(u16),
@@ -199,6 +206,8 @@ pub(crate) enum SettingKey {
     Emotes(Option<RoomId>),
     /// A user's revocation; `None` is the one of all users.
     Revocation(Option<UserId>),
+    /// A medium that was removed.
+    RemovedMedium(Digest),
     /// The wanted number of partitions.
     Partitions,
     /// The partitions that a room's chain is in.
@@ -233,6 +242,7 @@ impl Change {
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
+            Change::RemoveMedium { digest, .. } => SettingKey::RemovedMedium(*digest),
             Change::Partitions(_) | Change::PartitionsReady => SettingKey::Partitions,
             Change::Place { room, .. } => SettingKey::Place(room.clone()),
         }
@@ -320,6 +330,10 @@ impl Change {
                 let is_next = known.map_or(0, RoomPlace::epoch) + 1 == place.epoch();
                 let stored = if is_next { Some(place) } else { known };
                 stored.cloned().map(Setting::Place)
+            }
+            Change::RemoveMedium { at_ms, .. } => {
+                let known = current.and_then(Setting::removed_at_ms);
+                Some(Setting::RemovedAtMs(known.unwrap_or(*at_ms)))
             }
             Change::Revoke { before_secs, .. } => {
                 let known = current.and_then(Setting::revoked_before).unwrap_or_default();

@@ -46,6 +46,8 @@ pub enum Setting {
     Sampling(SamplingOverlay),
     /// Tokens minted before this time, in Unix seconds, are refused.
     RevokedBefore(u64),
+    /// A medium was removed at this time, in Unix milliseconds; it is never removed from the settings.
+    RemovedAtMs(u64),
     /// Wanted number of partitions.
     Partitions(PartitionPlan),
     /// Partitions that the chain of one room is in; it is never removed.
@@ -129,6 +131,10 @@ impl Setting {
         if let Setting::RevokedBefore(secs) = self { Some(*secs) } else { None }
     }
 
+    pub(super) fn removed_at_ms(&self) -> Option<u64> {
+        if let Setting::RemovedAtMs(at_ms) = self { Some(*at_ms) } else { None }
+    }
+
     pub(crate) fn json(&self) -> String {
         serde_json::to_string(self).expect("settings are plain data")
     }
@@ -149,6 +155,7 @@ impl Setting {
             SettingKey::Emotes(_) => Setting::Emotes(EmoteWords::new(serde_json::from_slice(json)?)),
             SettingKey::Switches => Setting::Switches(Switches::read(json)?),
             SettingKey::Sampling => Setting::Sampling(serde_json::from_slice(json)?),
+            SettingKey::RemovedMedium(_) => Setting::RemovedAtMs(serde_json::from_slice(json)?),
             SettingKey::Revocation(_) => Setting::RevokedBefore(serde_json::from_slice(json)?),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -13,12 +14,14 @@ use crate::error::MediaError;
 /// Largest file in bytes: about a million digests, 64 MB in memory.
 const FILE_BYTES_MAX: u64 = 70 << 20;
 
-/// The digests of a file, read again when the file changes. Without a file, no digest is denied.
+/// The digests of a file, read again when the file changes, and those of media that were removed everywhere.
 #[derive(Debug)]
 pub(crate) struct Denied {
     file: Option<PathBuf>,
     changed: Mutex<Option<SystemTime>>,
     digests: ArcSwap<HashSet<Digest>>,
+    /// Media that were removed everywhere.
+    removed: ArcSwap<HashSet<Digest>>,
 }
 
 impl Denied {
@@ -31,11 +34,25 @@ impl Denied {
             }
             None => (None, HashSet::new()),
         };
-        Ok(Denied { file, changed: Mutex::new(changed), digests: ArcSwap::from_pointee(digests) })
+        Ok(Denied {
+            file,
+            changed: Mutex::new(changed),
+            digests: ArcSwap::from_pointee(digests),
+            removed: ArcSwap::default(),
+        })
     }
 
     pub(crate) fn has(&self, digest: Digest) -> bool {
-        self.digests.load().contains(&digest)
+        self.digests.load().contains(&digest) || self.removed.load().contains(&digest)
+    }
+
+    pub(crate) fn removed(&self) -> Arc<HashSet<Digest>> {
+        self.removed.load_full()
+    }
+
+    /// Sets the media that were removed everywhere.
+    pub(crate) fn set_removed(&self, removed: HashSet<Digest>) {
+        self.removed.store(Arc::new(removed));
     }
 
     /// Reads the file again if it has changed. A file that cannot be read leaves the digests as they are.

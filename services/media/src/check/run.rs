@@ -112,9 +112,11 @@ async fn make(
     ended: &CancellationToken,
 ) -> Result<(), Problem> {
     media.refuse_denied(digest).map_err(|refusal| Problem::Refused(refusal.0))?;
+    may_write(media, digest).await?;
     let known = media.record(digest).await.map_err(|refusal| Problem::Failed(refusal.0.message))?;
     if known.is_some() {
-        return store::refer(media, upload, digest).await;
+        store::refer(media, upload, digest).await?;
+        return may_write(media, digest).await;
     }
     let source = media.spool.data(upload);
     let declared = upload.head.metadata.media_type.as_deref();
@@ -133,12 +135,20 @@ async fn make(
     };
     let writing = async {
         store::write(media, digest, upload.head.length, checked).await?;
-        store::refer(media, upload, digest).await
+        store::refer(media, upload, digest).await?;
+        // A removal that began meanwhile may have taken a form: the check is made again.
+        may_write(media, digest).await
     };
     tokio::select! {
         written = writing => written,
         () = ended.cancelled() => Err(Problem::Ended),
     }
+}
+
+/// Fails while a medium is being removed; the check is tried again then.
+async fn may_write(media: &Media, digest: Digest) -> Result<(), Problem> {
+    let may = media.may_write(digest).await.map_err(|refusal| Problem::Failed(refusal.0.message))?;
+    if may { Ok(()) } else { Err(Problem::Failed("the medium is being removed".into())) }
 }
 
 fn original(kind: MediaKind, media_type: &str, file: &Path) -> Checked {

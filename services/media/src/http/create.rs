@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use barrage_http::{ApiError, ClientAddr};
@@ -11,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sha2::{Digest as _, Sha256};
 
 use super::caller::{caller, check_visibility};
-use super::receive::finish;
+use super::receive::{finish, has_bytes, patch, receive};
 use super::tus;
 use crate::error::{disk, no_upload};
 use crate::media::Media;
@@ -22,11 +23,12 @@ use crate::upload::{Concat, Creation, Stage, UploadHead, UploadId, creation};
 /// Milliseconds after which a client may try again when the process has no room.
 const NO_ROOM_RETRY_MS: u64 = 60_000;
 
-/// Creates an upload, and answers with its URL.
+/// Creates an upload, and answers with its URL. The first bytes may come with the creation.
 pub(super) async fn handle(
     State(media): State<Arc<Media>>,
     Extension(client): Extension<ClientAddr>,
     headers: HeaderMap,
+    body: Body,
 ) -> Response {
     if let Err(refused) = tus::check_version(&headers) {
         return refused;
@@ -34,17 +36,48 @@ pub(super) async fn handle(
     match create(&media, client, &headers).await {
         Ok((upload, kind)) => {
             media.metrics.created(kind);
+            let offset = match first_bytes(&media, &upload, kind, &headers, body).await {
+                Ok(offset) => offset,
+                Err(refusal) => return refusal.into_response(),
+            };
             let mut answer = StatusCode::CREATED.into_response();
             let location = media.url(&format!("/v1/uploads/{}", upload.head.id));
             let fields = answer.headers_mut();
             fields.extend(HeaderValue::from_str(&location).ok().map(|url| (header::LOCATION, url)));
             fields.insert(tus::UPLOAD_EXPIRES, tus::http_date(upload.head.expires_ms));
+            fields.extend(offset.map(|offset| (tus::UPLOAD_OFFSET, HeaderValue::from(offset))));
             answer
         }
         Err(refusal) => {
             media.metrics.created(Created::Refused);
             refusal.into_response()
         }
+    }
+}
+
+/// Takes the bytes that came with a creation. Returns where the client continues; `None` when none came. The upload is
+/// there, so that only bytes that can never be right refuse the request.
+async fn first_bytes(
+    media: &Arc<Media>,
+    upload: &Arc<Upload>,
+    kind: Created,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Option<u64>, ApiError> {
+    if kind == Created::Joined || !has_bytes(headers) {
+        return Ok(None);
+    }
+    let taken = match patch(headers, 0, &body) {
+        Ok(patch) => {
+            let (owner, created) = (Arc::clone(media), Arc::clone(upload));
+            let received = media.tasks.spawn(async move { receive(&owner, &created, patch, body).await });
+            received.await.map_err(disk)?
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match taken {
+        Err(refusal) if refusal.0.code == Code::DigestMismatch => Err(refusal),
+        _ => Ok(Some(upload.received().bytes)),
     }
 }
 

@@ -141,5 +141,5 @@ async fn prove(
     media.blobs.put(&Media::blob(digest, ANSWERS)?, Bytes::from(kept)).await.map_err(store)?;
     media.metrics.created(Created::Known);
     let visibility = media.visible_to(digest, user).await?.unwrap_or(Visibility::Private);
-    Ok(Json(KnownAnswer::Known { medium: media.referred(&record, visibility, user)? }))
+    Ok(Json(KnownAnswer::Known { medium: media.referred(&record, visibility, user).await? }))
 }

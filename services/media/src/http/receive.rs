@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use barrage_http::ApiError;
 use barrage_protocol::{Code, Digest};
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
 use crate::error::disk;
 use crate::media::Media;
 use crate::metrics::StreamEnd;
 use crate::spool::{Progress, SpoolFile, Syncing, Turn, Upload};
-use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamKind, check_patch};
+use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamKind, check_patch, number};
 
 /// Bytes that are gathered before they are written. With the 16 KiB that a connection reads at once, an upload holds
 /// 64 KiB.
@@ -28,6 +29,21 @@ pub(super) struct Patch {
     /// Length of the body, if the request states it.
     pub(super) body_bytes: Option<u64>,
     pub(super) checksum: Option<Checksum>,
+}
+
+/// Media type of bytes of an upload.
+pub(super) const PATCH_TYPE: &str = "application/offset+octet-stream";
+
+/// Whether the body of a request is bytes of an upload.
+pub(super) fn has_bytes(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == PATCH_TYPE.as_bytes())
+}
+
+/// Reads what a request with bytes asks for.
+pub(super) fn patch(headers: &HeaderMap, offset: u64, body: &Body) -> Result<Patch, ApiError> {
+    let stated = number(headers, "content-length")?;
+    let body_bytes = stated.or_else(|| HttpBody::size_hint(body).exact());
+    Ok(Patch { offset, body_bytes, checksum: Checksum::read(headers)? })
 }
 
 /// Adds the body of a request to an upload. Returns the bytes that the upload has then.

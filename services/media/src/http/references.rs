@@ -31,5 +31,5 @@ pub(super) async fn handle(
     let missing = || ApiError::new(Code::NotFound, "there is no such medium of yours; upload it");
     let visibility = media.visible_to(digest, &by.user).await?.ok_or_else(missing)?;
     let record = media.record(digest).await?.ok_or_else(missing)?;
-    Ok(Json(media.referred(&record, visibility, &by.user)?))
+    Ok(Json(media.referred(&record, visibility, &by.user).await?))
 }

@@ -17,7 +17,11 @@ pub(crate) fn router(media: &Arc<Media>, origins: &AllowedOrigins) -> Router {
         .route("/v1/uploads", post(create::handle))
         .route(
             "/v1/uploads/{upload}",
-            head(uploads::offset).get(uploads::show).patch(uploads::append).delete(uploads::terminate),
+            head(uploads::offset)
+                .get(uploads::show)
+                .post(uploads::overridden)
+                .patch(uploads::append)
+                .delete(uploads::terminate),
         )
         .layer(from_fn(tus::add_version));
     Router::new()

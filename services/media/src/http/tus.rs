@@ -13,7 +13,7 @@ use crate::upload::{Algorithm, one};
 
 /// Version of tus that the server speaks.
 const VERSION: &str = "1.0.0";
-const EXTENSIONS: &str = "creation,checksum,expiration,termination,concatenation";
+const EXTENSIONS: &str = "creation,creation-with-upload,checksum,expiration,termination,concatenation";
 
 const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
@@ -25,8 +25,9 @@ pub(super) const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-ex
 /// Methods, request fields and answer fields that a page of another origin may use.
 pub(super) const METHODS: [Method; 5] =
     [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
-pub(super) const REQUEST_FIELDS: [&str; 8] = [
+pub(super) const REQUEST_FIELDS: [&str; 9] = [
     "tus-resumable",
+    "x-http-method-override",
     "upload-length",
     "upload-offset",
     "upload-metadata",

@@ -3,23 +3,21 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use barrage_http::ApiError;
 use barrage_protocol::Code;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::caller::caller;
-use super::receive::{Patch, receive};
+use super::receive::{PATCH_TYPE, has_bytes, patch, receive};
 use super::tus;
 use super::view::UploadView;
 use crate::error::no_upload;
 use crate::media::Media;
 use crate::spool::Upload;
-use crate::upload::{Checksum, Stage, UploadId, number};
-
-const PATCH_TYPE: &str = "application/offset+octet-stream";
+use crate::upload::{Stage, UploadId, number};
 
 /// Finds an upload of the caller.
 fn find(media: &Media, headers: &HeaderMap, id: &str) -> Result<Arc<Upload>, ApiError> {
@@ -103,9 +101,7 @@ async fn try_append(
     body: Body,
 ) -> Result<(Arc<Upload>, u64), ApiError> {
     let upload = find(media, headers, id)?;
-    let has_type =
-        headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes() == PATCH_TYPE.as_bytes());
-    if !has_type {
+    if !has_bytes(headers) {
         return Err(ApiError::new(
             Code::UnsupportedMedia,
             format!("send the bytes as Content-Type: {PATCH_TYPE}"),
@@ -113,14 +109,27 @@ async fn try_append(
     }
     let offset = number(headers, "upload-offset")?;
     let offset = offset.ok_or_else(|| ApiError::new(Code::BadRequest, "send the offset as Upload-Offset"))?;
-    let stated = number(headers, "content-length")?;
-    let body_bytes = stated.or_else(|| HttpBody::size_hint(&body).exact());
-    let patch = Patch { offset, body_bytes, checksum: Checksum::read(headers)? };
+    let patch = patch(headers, offset, &body)?;
     // A task of its own: when the connection breaks, what has arrived is written still.
     let (owner, continued) = (Arc::clone(media), Arc::clone(&upload));
     let received = media.tasks.spawn(async move { receive(&owner, &continued, patch, body).await });
     let bytes = received.await.map_err(crate::error::disk)??;
     Ok((upload, bytes))
+}
+
+/// Takes the method that a client means whose network lets GET and POST through alone.
+pub(super) async fn overridden(
+    state: State<Arc<Media>>,
+    path: Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match headers.get("x-http-method-override").map(HeaderValue::as_bytes) {
+        Some(b"PATCH") => append(state, path, headers, body).await,
+        Some(b"DELETE") => terminate(state, path, headers).await,
+        Some(b"HEAD") => offset(state, path, headers).await,
+        _ => barrage_http::error::method_not_allowed().await.into_response(),
+    }
 }
 
 /// Ends an upload and removes its bytes. A medium that is in the store stays.

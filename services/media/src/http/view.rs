@@ -68,9 +68,11 @@ impl UploadView {
             Stage::Refused { refusal } => (State::Refused, None, Some(refusal)),
         };
         let visibility = head.metadata.visibility;
-        let referred = record.map(|record| media.referred(&record, visibility, &head.user)).transpose()?;
-        let (view, reference, expires_ms) = match referred {
-            Some(answer) => (Some(answer.media), Some(answer.reference), Some(answer.expires_ms)),
+        let (view, reference, expires_ms) = match record {
+            Some(record) => {
+                let answer = media.referred(&record, visibility, &head.user).await?;
+                (Some(answer.media), Some(answer.reference), Some(answer.expires_ms))
+            }
             None => (None, None, None),
         };
         Ok(UploadView {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use barrage_inbox::{
     Conversation, ConversationId, ConversationNumber, Folder, Position, Role, User, UserNumber, WritePolicy,
 };
-use barrage_protocol::{Sequence, UserId};
+use barrage_protocol::{Digest, Sequence, UserId};
 
 use super::error::InboxError;
 use super::records::{Membership, StoredItem};
@@ -63,6 +63,9 @@ pub trait InboxReads: InboxStore {
 
     /// Closes an open report. Returns whether it was open.
     async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError>;
+
+    /// Returns whether an item that is neither recalled nor erased has a medium.
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, InboxError>;
 
     /// Removes the bodies of at most `limit` items that a user sent, which keep their positions and counts. Returns
     /// the number of items.

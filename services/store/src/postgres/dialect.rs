@@ -40,6 +40,14 @@ pub(super) const DIALECT: Dialect = Dialect {
             AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = ''), 0)
             AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = messages.sender), 0)
         ORDER BY offset_ms, sequence LIMIT $4",
+    shows_medium: r#"
+        SELECT 1 FROM messages
+        WHERE substr(body, strpos(body, '"media":{"digest":"') + 19, 64) = $1
+            AND strpos(body, '"media":{"digest":"') > 0 AND NOT recalled
+            AND NOT EXISTS (SELECT 1 FROM hidden
+                WHERE hidden.room = messages.room AND hidden.user_id IN ('', COALESCE(messages.sender, ''))
+                    AND hidden.before_sequence > messages.sequence)
+        LIMIT 1"#,
     delete_messages: "
         DELETE FROM messages WHERE ctid = ANY(ARRAY(
             SELECT ctid FROM messages WHERE at_ms < $1

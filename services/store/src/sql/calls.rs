@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use barrage_protocol::post::History;
-use barrage_protocol::{RoomId, Sequence, UserId};
+use barrage_protocol::{Digest, RoomId, Sequence, UserId};
 
 use super::engine::{Engine, Statement, Value};
 use super::page::{int, rows};
@@ -91,6 +91,11 @@ impl<E: Engine + DeliveryStore> Store for E {
         let values = [Value::text(room.as_str()), from, to, one_more(limit)];
         let found = self.read(Statement::new(E::DIALECT.history_by_offset, values)).await?;
         row::history(&found, limit)
+    }
+
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, StoreError> {
+        let values = [Value::Text(digest.to_string().into())];
+        Ok(!self.read(Statement::new(E::DIALECT.shows_medium, values)).await?.is_empty())
     }
 
     async fn delete_messages(&self, before_ms: u64, limit: usize) -> Result<u64, StoreError> {

@@ -65,6 +65,8 @@ pub(crate) struct Dialect {
     pub(crate) history_before: &'static str,
     /// History of the latest stream by offset: room, from, to, limit.
     pub(crate) history_by_offset: &'static str,
+    /// A message that the history shows and that has a medium: digest.
+    pub(crate) shows_medium: &'static str,
     /// Deletes messages from before a time, oldest first: before, limit.
     pub(crate) delete_messages: &'static str,
     /// Audit lines of all rooms, newest first: before, limit, user, actor, action.

@@ -29,6 +29,14 @@ pub(super) const DIALECT: Dialect = Dialect {
             AND +sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = ''), 0)
             AND +sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = messages.sender), 0)
         ORDER BY offset_ms, sequence LIMIT $4",
+    shows_medium: r#"
+        SELECT 1 FROM messages
+        WHERE substr(body, instr(body, '"media":{"digest":"') + 19, 64) = $1
+            AND instr(body, '"media":{"digest":"') > 0 AND recalled = 0
+            AND NOT EXISTS (SELECT 1 FROM hidden
+                WHERE hidden.room = messages.room AND hidden.user IN ('', COALESCE(messages.sender, ''))
+                    AND hidden.before_sequence > messages.sequence)
+        LIMIT 1"#,
     delete_messages: "
         DELETE FROM messages WHERE rowid IN
             (SELECT rowid FROM messages WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)",

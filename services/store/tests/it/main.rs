@@ -41,6 +41,7 @@ on_both_engines!(
     archive::a_recall_hides_messages_of_its_room_only,
     archive::a_purge_and_a_clear_hide_what_was_before_them,
     archive::a_message_for_one_user_is_not_in_the_history,
+    archive::a_medium_is_used_while_a_message_shows_it,
     archive::retention_deletes_in_chunks_and_keeps_position_and_ledger,
     archive::a_batch_larger_than_a_statement_is_stored_completely,
     archive::overlapping_archivers_neither_lose_nor_double_messages,

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::address::{AddressKeys, SignedPath, Visibility};
 
-/// Life of a reference in seconds. Half of the time for which a medium without a message is kept, so that a message
+/// Longest life of a reference in seconds. Half of the time for which a medium without a message is kept, so that a message
 /// never names a medium that is gone.
 pub const REFERENCE_SECS: u64 = 12 * 3_600;
 /// What the secret of references is derived for.
@@ -39,8 +39,8 @@ pub struct Reference {
 impl Reference {
     /// Makes the reference of a medium for a user, as of now.
     #[must_use]
-    pub const fn new(owner: UserId, media: MediaView, now_secs: u64) -> Self {
-        Reference { owner, expires_secs: now_secs + REFERENCE_SECS, media }
+    pub const fn new(owner: UserId, media: MediaView, now_secs: u64, life_secs: u64) -> Self {
+        Reference { owner, expires_secs: now_secs + life_secs, media }
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn reference_is_for_its_user_and_its_time() {
         let keys = AddressKeys::of(&["a"], 3_600);
-        let reference = Reference::new(user("ann"), keys.with_addresses(&media(), NOW), NOW);
+        let reference = Reference::new(user("ann"), keys.with_addresses(&media(), NOW), NOW, REFERENCE_SECS);
         let signed = keys.refer(&reference).unwrap();
         let found = keys.resolve(&signed, &user("ann"), NOW).unwrap();
         assert_eq!(found.media, media(), "no addresses travel in a reference");
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn forged_reference_is_refused_and_one_of_a_retired_key_is_not() {
         let keys = AddressKeys::of(&["a"], 3_600);
-        let signed = keys.refer(&Reference::new(user("ann"), media(), NOW)).unwrap();
+        let signed = keys.refer(&Reference::new(user("ann"), media(), NOW, REFERENCE_SECS)).unwrap();
         let (claims, signature) = signed.as_str().split_once('.').unwrap();
-        let other = keys.refer(&Reference::new(user("bob"), media(), NOW)).unwrap();
+        let other = keys.refer(&Reference::new(user("bob"), media(), NOW, REFERENCE_SECS)).unwrap();
         let (others, _) = other.as_str().split_once('.').unwrap();
         let address =
             keys.sign(SignedPath { digest: media().digest, variant: "96" }, Visibility::Private, NOW);

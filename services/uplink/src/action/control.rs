@@ -127,7 +127,7 @@ impl ActionControl {
             true => Effect::Known(ActionResult { sequence: None, until_ms: record.until_ms }),
             false => {
                 let control = self.parts.control.under(signal);
-                Effect::New(carry_out(&control, room, &action, record.until_ms).await?)
+                Effect::New(carry_out(&*self.parts.bus, &control, room, &action, record.until_ms).await?)
             }
         };
         let (Effect::New(result) | Effect::Known(result)) = effect;
@@ -147,7 +147,9 @@ impl ActionControl {
         if let Some(user) = action.user() {
             return Ok(Some((user.clone(), known_role(settings, room, user))));
         }
-        let Action::Recall { sequence } = action else { return Ok(None) };
+        let (Action::Recall { sequence } | Action::RemoveMedia { sequence }) = action else {
+            return Ok(None);
+        };
         let found = self.parts.control.find(room, *sequence).await?;
         let Some(user) = found.body["user"].as_str().and_then(|user| UserId::parse(user).ok()) else {
             return Ok(None);
@@ -177,6 +179,7 @@ fn lock_of(room: &RoomId) -> usize {
 /// Changes the settings and publishes the signal. Carried out twice, it gives the same settings, and
 /// within the dedup window one signal.
 async fn carry_out(
+    bus: &dyn Bus,
     control: &RoomControl,
     room: &RoomId,
     action: &Action,
@@ -186,6 +189,11 @@ async fn carry_out(
     let to_nobody = ActionResult { sequence: None, until_ms: None };
     Ok(match action {
         Action::Recall { sequence } => to_room(control.recall(room, *sequence).await?),
+        Action::RemoveMedia { sequence } => {
+            let digest = crate::media::removable(&control.find(room, *sequence).await?.body)?;
+            crate::media::remove(bus, digest).await?;
+            to_room(control.recall(room, *sequence).await?)
+        }
         Action::Purge { user } => to_room(control.purge(room, user).await?),
         Action::Clear {} => to_room(control.clear(room).await?),
         Action::Mute { user, .. } => {

@@ -157,6 +157,7 @@ fn subject(action: &Action) -> Option<String> {
         Action::Reactions { .. } => Some("reactions".into()),
         Action::SuperChatRead { sequence, .. } => Some(format!("super_chat_read/{sequence}")),
         Action::Recall { .. }
+        | Action::RemoveMedia { .. }
         | Action::Purge { .. }
         | Action::Clear {}
         | Action::Announce { .. }

@@ -41,7 +41,7 @@ pub(crate) fn on(action: &Action, by: Actor<'_>, target: Actor<'_>) -> Result<()
     let forbidden = |message: String| Err(Refusal::new(Code::Forbidden, message));
     if target.user == by.user {
         return match action {
-            Action::Recall { .. } | Action::Purge { .. } => Ok(()),
+            Action::Recall { .. } | Action::RemoveMedia { .. } | Action::Purge { .. } => Ok(()),
             _ => forbidden(format!("{}: not on yourself", action.label())),
         };
     }
@@ -88,6 +88,7 @@ mod tests {
             r#"{"type":"unban","user":"b"}"#,
             r#"{"type":"warn","user":"b","text":"x"}"#,
             r#"{"type":"recall","sequence":1}"#,
+            r#"{"type":"remove_media","sequence":1}"#,
         ] {
             let action = action(json);
             for by in ROLES {

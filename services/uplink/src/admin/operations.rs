@@ -10,7 +10,9 @@ use barrage_protocol::poll::{PollAnswer, PollList, PollRequest};
 use barrage_protocol::action::{ActionAnswer, ActionRequest, RolesAnswer};
 use barrage_protocol::attribute::AttributesAnswer;
 
-use super::{announce, audit, emotes, partitions, rooms, sampling, switches, tokens, users, webhooks, why};
+use super::{
+    announce, audit, emotes, media, partitions, rooms, sampling, switches, tokens, users, webhooks, why,
+};
 
 const JSON_LINES: Body = Body::Media("application/jsonl");
 
@@ -96,6 +98,14 @@ fn rooms() -> Vec<Operation> {
         .body::<rooms::Recall>()
         .answers::<rooms::Signalled<rooms::Recalled>>(200, "The message is recalled.")
         .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::NotFound, Code::Gone]),
+        operation(
+            "media_remove",
+            Post,
+            "/v1/admin/media/remove",
+            "Removes a medium from all messages and from the store, for good.",
+        )
+        .body::<media::RemoveMedium>()
+        .answers::<media::RemovedMedium>(200, "The medium is in no message, and cannot be uploaded."),
         operation(
             "room_event",
             Post,

@@ -101,7 +101,7 @@ impl Site {
             reviews,
             words,
             names: None,
-            media: MediaLinks::new(None),
+            media: MediaLinks::new(None, Arc::clone(&bus)),
         };
         let pipeline = PostPipeline::new(parts, &config, &metrics).unwrap();
         let site = Site { pipeline, bus, check_log, room: "demo".parse().unwrap(), _folder: folder };

@@ -100,6 +100,7 @@ fn name(action: &Action) -> &'static str {
         | Action::ShieldBundle { .. }
         | Action::ModerationDelay { .. }
         | Action::Reactions { .. }
+        | Action::RemoveMedia { .. }
         | Action::SuperChatRead { .. } => action.label(),
     }
 }

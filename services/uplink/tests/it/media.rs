@@ -32,7 +32,9 @@ fn picture(kind: MediaKind, is_public: bool) -> MediaView {
 /// A reference of the role media for ann, which was signed some seconds ago.
 fn reference(site: &Site, media: MediaView, ago_secs: u64) -> MediaReference {
     let now_secs = barrage_clock::unix_ms() / 1_000;
-    site.media.refer(&Reference::new("ann".parse().unwrap(), media, now_secs - ago_secs)).unwrap()
+    site.media
+        .refer(&Reference::new("ann".parse().unwrap(), media, now_secs - ago_secs, REFERENCE_SECS))
+        .unwrap()
 }
 
 async fn rule(site: &Site, id: &str, role: &str) {

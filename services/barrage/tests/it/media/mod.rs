@@ -1,6 +1,7 @@
 //! Media: uploads by tus, their check, and delivery by signed addresses.
 
 mod clients;
+mod collection;
 mod delivery;
 mod hostile;
 mod known;

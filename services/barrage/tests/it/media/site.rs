@@ -32,7 +32,7 @@ impl Site {
         Site::start_with(settings.collect(), None).await
     }
 
-    async fn start_with(settings: Vec<(String, String)>, data_dir: Option<PathBuf>) -> Site {
+    pub(super) async fn start_with(settings: Vec<(String, String)>, data_dir: Option<PathBuf>) -> Site {
         let media = free_address();
         let mut environment = vec![("BARRAGE_MEDIA__LISTEN".to_owned(), format!("[\"{media}\"]"))];
         environment.extend(settings.into_iter().map(|(name, value)| (format!("BARRAGE_{name}"), value)));
@@ -49,9 +49,15 @@ impl Site {
     }
 
     /// Kills the server without a warning, and starts it again on the same data and the same addresses.
-    pub(super) async fn kill_and_restart(mut self) -> Site {
+    pub(super) async fn kill_and_restart(self) -> Site {
+        self.restart_after(|| ()).await
+    }
+
+    /// Kills the server, changes its data, and starts it again on the same addresses.
+    pub(super) async fn restart_after(mut self, change: impl FnOnce()) -> Site {
         self.options.addresses = Some((self.server.public, self.server.admin));
         self.server.kill().await;
+        change();
         self.server = Server::start(BINARY, self.options.clone()).await;
         self
     }

@@ -291,3 +291,92 @@ async fn upload_whose_time_is_over_is_gone() {
     assert!([404, 410].contains(&answer.status().as_u16()));
     wait::until_true(Duration::from_secs(20), "the sweep", async || !head.exists()).await;
 }
+
+#[tokio::test]
+async fn first_bytes_come_with_the_creation_and_the_rest_by_post() {
+    let site = Site::start(&[]).await;
+    let (token, file) = (site.token("ann").await, bytes(300_000));
+    let length = file.len().to_string();
+    let kind = ("content-type", "application/offset+octet-stream");
+    let fields = [("upload-length", length.as_str()), kind];
+    let created = site.tus("POST", "/v1/uploads", &token, &fields, file[..100_000].to_vec()).await;
+    assert_eq!(
+        (created.status().as_u16(), &created.headers()["upload-offset"]),
+        (201, &"100000".parse().unwrap())
+    );
+    let upload = created.headers()["location"].to_str().unwrap().to_owned();
+    let by_post = async |method: &str, fields: &[(&str, &str)], body: Vec<u8>| {
+        let fields = [&[("x-http-method-override", method), kind], fields].concat();
+        site.tus("POST", &upload, &token, &fields, body).await
+    };
+    let head = by_post("HEAD", &[], Vec::new()).await;
+    assert_eq!((head.status().as_u16(), &head.headers()["upload-offset"]), (200, &"100000".parse().unwrap()));
+    assert_eq!(by_post("PUT", &[], Vec::new()).await.status(), 405);
+    let rest = by_post("PATCH", &[("upload-offset", "100000")], file[100_000..].to_vec()).await;
+    assert_eq!(rest.status(), 204, "{}", rest.text().await.unwrap());
+    let view = site.checked(&upload, &token).await;
+    assert!(site.read(view["media"]["variants"][0]["url"].as_str().unwrap()).await == file);
+    // All bytes at once, of another digest than the declared one.
+    let digest = metadata(&[("sha256", &"0".repeat(64))]);
+    let fields = [("upload-length", "5"), ("upload-metadata", digest.as_str()), kind];
+    assert_eq!(site.tus("POST", "/v1/uploads", &token, &fields, "hello").await.status(), 460);
+    // More bytes than the stated length: the upload is there, and empty.
+    let created = site.tus("POST", "/v1/uploads", &token, &[("upload-length", "3"), kind], "hello").await;
+    assert_eq!(
+        (created.status().as_u16(), &created.headers()["upload-offset"]),
+        (201, &"0".parse().unwrap())
+    );
+    let ended = site
+        .tus(
+            "POST",
+            created.headers()["location"].to_str().unwrap(),
+            &token,
+            &[("x-http-method-override", "DELETE")],
+            "",
+        )
+        .await;
+    assert_eq!(ended.status(), 204);
+}
+
+/// The short form of a run over hundreds of cuts.
+#[tokio::test]
+async fn uploads_that_are_cut_at_random_have_the_right_bytes() {
+    let site = Site::start(&[]).await;
+    let token = site.token("ann").await;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut draw = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below as u64).unwrap()
+    };
+    for n in 0..3 {
+        let file = bytes(400_000 + n);
+        let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let fields = metadata(&[("sha256", &digest)]);
+        let upload = site.create(&token, file.len(), &[("upload-metadata", &fields)]).await;
+        for _ in 0..6 {
+            let offset = site.offset(&upload, &token).await;
+            let end = offset + draw(file.len() - offset);
+            let request = site
+                .http
+                .patch(site.url(&upload))
+                .bearer_auth(&token)
+                .header("tus-resumable", "1.0.0")
+                .header("upload-offset", offset.to_string())
+                .header("content-type", "application/offset+octet-stream");
+            let sending = tokio::spawn(request.body(endless(&file[offset..end])).send());
+            tokio::time::sleep(Duration::from_millis(draw(60) as u64)).await;
+            sending.abort();
+        }
+        // A cut request may still write: a newer one ends it, and says where it was.
+        wait::until_true(Duration::from_secs(20), "the rest of the bytes", async || {
+            let offset = site.offset(&upload, &token).await;
+            site.patch(&upload, &token, offset, &[], file[offset..].to_vec()).await.status() == 204
+        })
+        .await;
+        let view = site.checked(&upload, &token).await;
+        assert_eq!(view["media"]["digest"], json!(digest), "{view}");
+        assert!(site.read(view["media"]["variants"][0]["url"].as_str().unwrap()).await == file);
+    }
+}

@@ -180,8 +180,8 @@ impl SettingsView {
         self.settings.send_modify(|settings| {
             let settings = Arc::make_mut(settings);
             if is_all {
-                // Rooms with their places, roles, actions, attributes, super chats, reviews and words, revocations and
-                // the number of partitions never leave the bucket. One that is missing was not read yet, so the known value stays. Restrictions
+                // Rooms with their places, roles, actions, attributes, super chats, reviews and words, revocations,
+                // removed media and the number of partitions never leave the bucket. One that is missing was not read yet, so the known value stays. Restrictions
                 // end by themselves.
                 let Settings {
                     rooms,
@@ -192,6 +192,7 @@ impl SettingsView {
                     reviews,
                     words,
                     revocations,
+                    removed_media,
                     partitions,
                     places,
                     ..
@@ -205,6 +206,7 @@ impl SettingsView {
                     reviews,
                     words,
                     revocations,
+                    removed_media,
                     partitions,
                     places,
                     ..Settings::default()

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use barrage_protocol::Digest;
+
 use super::partition::partition;
 use crate::log::Topic;
 use crate::settings::change::SettingKey;
@@ -123,6 +125,8 @@ const SAMPLING_KEY: &str = "sampling";
 const EMOTES: &str = "emotes";
 /// Key of the revocation of all tokens; a user's key has the user after a dot.
 const REVOKED: &str = "revoked";
+/// Key of a removed medium, which has the digest after a dot.
+const REMOVED: &str = "removed";
 /// Key of the wanted number of partitions.
 const PARTITIONS_KEY: &str = "partitions";
 
@@ -143,6 +147,7 @@ impl SettingKey {
             SettingKey::Emotes(Some(room)) => format!("{EMOTES}.{room}"),
             SettingKey::Partitions => PARTITIONS_KEY.into(),
             SettingKey::Place(room) => format!("place.{room}"),
+            SettingKey::RemovedMedium(digest) => format!("{REMOVED}.{digest}"),
             SettingKey::Revocation(None) => REVOKED.into(),
             SettingKey::Revocation(Some(user)) => format!("{REVOKED}.{}", escape(user.as_str())),
         }
@@ -157,6 +162,7 @@ impl SettingKey {
             (EMOTES, Some(room), None) => SettingKey::Emotes(Some(room.parse().ok()?)),
             (PARTITIONS_KEY, None, None) => SettingKey::Partitions,
             ("place", Some(room), None) => SettingKey::Place(room.parse().ok()?),
+            (REMOVED, Some(digest), None) => SettingKey::RemovedMedium(Digest::parse(digest).ok()?),
             (REVOKED, None, None) => SettingKey::Revocation(None),
             (REVOKED, Some(user), None) => SettingKey::Revocation(Some(unescape(user)?.parse().ok()?)),
             ("room", Some(room), None) => SettingKey::Room(room.parse().ok()?),
@@ -226,6 +232,7 @@ mod tests {
                 SettingKey::Place(room.clone()),
                 SettingKey::Emotes(None),
                 SettingKey::Emotes(Some(room)),
+                SettingKey::RemovedMedium(Digest::new([7; 32])),
                 SettingKey::Revocation(None),
                 SettingKey::Revocation(Some(user)),
             ] {

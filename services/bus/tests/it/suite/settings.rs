@@ -10,14 +10,15 @@ use barrage_bus::{
 use barrage_protocol::action::RoomRole;
 use barrage_protocol::review::{Review, ReviewDecision, ReviewKind};
 use barrage_protocol::words::{WordAction, WordRule};
-use barrage_protocol::{Class, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, Digest, RoomId, Sequence, UserId};
 use serde_json::json;
 
 use super::WAIT_MAX;
 use crate::engine::Engine;
 
 pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
-    let config = BusConfig { rooms_max: 2, restrictions_max: 2, ..BusConfig::default() };
+    let config =
+        BusConfig { rooms_max: 2, restrictions_max: 2, removed_media_max: 1, ..BusConfig::default() };
     let engine = E::start(config).await;
     let bus = engine.bus();
     let settings = bus.settings();
@@ -57,6 +58,15 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     assert_eq!(settings.borrow().sampling.values(), &sampling);
     bus.change(Change::Revoke { user: Some(user("u:1@x.y")), before_secs: 7 }).await.unwrap();
     bus.change(Change::Revoke { user: None, before_secs: 5 }).await.unwrap();
+    let remove = |byte, at_ms| Change::RemoveMedium { digest: Digest::new([byte; 32]), at_ms };
+    bus.change(remove(7, 1_000)).await.unwrap();
+    bus.change(remove(7, 2_000)).await.unwrap();
+    assert_eq!(
+        settings.borrow().removed_media.get(&Digest::new([7; 32])),
+        Some(&1_000),
+        "the first time stays"
+    );
+    assert_eq!(bus.change(remove(8, 3_000)).await, Err(BusError::Full("removed medium")));
     let role = RoomRole::Moderator;
     bus.change(Change::Role { room: room("a"), user: user("u:2"), role }).await.unwrap();
     let record = |key, fingerprint| {
@@ -94,6 +104,7 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
     assert_eq!((&settings.roles, &settings.actions), (&before.roles, &before.actions));
     assert_eq!((&settings.reviews, &settings.words), (&before.reviews, &before.words));
     assert_eq!(settings.revocations, before.revocations);
+    assert_eq!(settings.removed_media, before.removed_media);
     assert_eq!(settings.sampling, before.sampling);
 }
 

@@ -59,6 +59,7 @@ fn every_action_has_an_example() {
         "shield_bundle",
         "moderation_delay",
         "reactions",
+        "remove_media",
         "super_chat_read",
     ];
     let actions = PROTOCOL.read::<ActionRequest>("action");
@@ -84,6 +85,7 @@ fn every_action_has_an_example() {
         | Action::ShieldBundle { .. }
         | Action::ModerationDelay { .. }
         | Action::Reactions { .. }
+        | Action::RemoveMedia { .. }
         | Action::SuperChatRead { .. } => request.action.label(),
     };
     all_shown("actions", actions.iter().map(label), &all);

@@ -1,7 +1,7 @@
 //! Reads that uplinks make for requests.
 
 use barrage_inbox::{Conversation, ConversationId, User, UserNumber};
-use barrage_protocol::UserId;
+use barrage_protocol::{Digest, UserId};
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::inbox::codes::{Code, int, uint};
@@ -123,4 +123,14 @@ pub(super) async fn shown(
         .fetch_all(pool)
         .await?;
     found.iter().map(parse::stored_item).collect()
+}
+
+/// Returns whether an item that is shown has a medium.
+pub(super) async fn shows_medium(pool: &PgPool, digest: Digest) -> Result<bool, InboxError> {
+    let found = sqlx::query(
+        r#"SELECT 1 FROM inbox_messages
+           WHERE substr(body, strpos(body, '"media":{"digest":"') + 19, 64) = $1
+               AND strpos(body, '"media":{"digest":"') > 0 AND state = 0 LIMIT 1"#,
+    );
+    Ok(found.bind(digest.to_string()).fetch_optional(pool).await?.is_some())
 }

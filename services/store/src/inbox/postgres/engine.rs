@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use barrage_inbox::{
     Changes, Conversation, ConversationId, ConversationNumber, Entry, Needs, User, UserNumber, plan,
 };
-use barrage_protocol::{Sequence, UserId};
+use barrage_protocol::{Digest, Sequence, UserId};
 use sqlx::PgPool;
 
 use super::{ask, audit, erase, load, read, reports, trim, write};
@@ -193,6 +193,10 @@ impl InboxReads for PostgresInbox {
 
     async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError> {
         self.bounded(reports::close(&self.pool, id, by, at_ms, note)).await
+    }
+
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, InboxError> {
+        self.bounded(ask::shows_medium(&self.pool, digest)).await
     }
 
     async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError> {

@@ -1,7 +1,7 @@
 //! Reads that uplinks make for requests.
 
 use barrage_inbox::{Conversation, ConversationId, User, UserNumber};
-use barrage_protocol::UserId;
+use barrage_protocol::{Digest, UserId};
 use rusqlite::{Connection, params};
 
 use super::read::{all, one};
@@ -117,4 +117,14 @@ pub(super) fn shown(
         found.append(&mut items);
     }
     Ok(found)
+}
+
+/// Returns whether an item that is shown has a medium.
+pub(super) fn shows_medium(connection: &Connection, digest: Digest) -> Result<bool, InboxError> {
+    let mut statement = connection.prepare_cached(
+        r#"SELECT 1 FROM inbox_messages
+           WHERE substr(body, instr(body, '"media":{"digest":"') + 19, 64) = ?1
+               AND instr(body, '"media":{"digest":"') > 0 AND state = 0 LIMIT 1"#,
+    )?;
+    Ok(statement.exists([digest.to_string()])?)
 }

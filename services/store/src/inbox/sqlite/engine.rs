@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use barrage_inbox::{
     Changes, Conversation, ConversationId, ConversationNumber, Entry, Needs, User, UserNumber, plan,
 };
-use barrage_protocol::{Sequence, UserId};
+use barrage_protocol::{Digest, Sequence, UserId};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::worker::Worker;
@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/inbox_sqlite/0001_initial.sql"),
     include_str!("../../../migrations/inbox_sqlite/0002_secret.sql"),
     include_str!("../../../migrations/inbox_sqlite/0003_reports.sql"),
+    include_str!("../../../migrations/inbox_sqlite/0004_media.sql"),
 ];
 /// Statements that a connection keeps prepared: all that the calls have.
 const STATEMENTS_MAX: usize = 64;
@@ -270,6 +271,10 @@ impl InboxReads for SqliteInbox {
     async fn close_report(&self, id: u64, by: &str, at_ms: u64, note: &str) -> Result<bool, InboxError> {
         let (by, note) = (by.to_owned(), note.to_owned());
         self.writer.call(move |connection| reports::close(connection, id, &by, at_ms, &note)).await
+    }
+
+    async fn shows_medium(&self, digest: Digest) -> Result<bool, InboxError> {
+        self.reader.call(move |connection| ask::shows_medium(connection, digest)).await
     }
 
     async fn erase(&self, user: &UserId, limit: usize) -> Result<u64, InboxError> {

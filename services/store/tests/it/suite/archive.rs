@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barrage_protocol::{Class, Message, Sequence};
+use barrage_protocol::{Class, Digest, Message, Sequence};
 use barrage_store::{ArchiveEntry, Effect, GiftRecord, HISTORY_LIMIT_MAX, HistoryRange, Store, StoreError};
 
 use super::{a_room, chat, gift_entry, kept, ledger, message, room, sequences, user};
@@ -258,4 +258,27 @@ pub(crate) async fn overlapping_archivers_neither_lose_nor_double_messages(store
     }
     assert_eq!(new, 200);
     assert_eq!(super::cut::assert_complete(&*store, 10).await, 200);
+}
+
+pub(crate) async fn a_medium_is_used_while_a_message_shows_it(store: Arc<dyn Store>) {
+    let (cat, dog) = (Digest::new([0xca; 32]), Digest::new([0xd0; 32]));
+    let with = |n: u64, sender: &str, digest: Digest| {
+        let body =
+            format!(r#"{{"type":"chat","text":"弹幕 {n}","media":{{"digest":"{digest}","kind":"image"}}}}"#);
+        kept(Message { body: body.into(), sender: Some(user(sender)), ..message("demo", n, n) })
+    };
+    let quoted = format!(r#"{{"type":"chat","text":"\"media\":{{\"digest\":\"{dog}\"}}"}}"#);
+    let quoting = kept(Message { body: quoted.into(), ..message("demo", 9, 9) });
+    store.append(0, &[with(1, "ann", cat), with(2, "bo", cat), quoting]).await.unwrap();
+    assert!(store.shows_medium(cat).await.unwrap());
+    assert!(!store.shows_medium(dog).await.unwrap(), "a text names no medium");
+    let effect = |n, effect| ArchiveEntry { effect, ..chat("demo", n, n) };
+    store.append(0, &[effect(11, Effect::Recall(Sequence(1)))]).await.unwrap();
+    assert!(store.shows_medium(cat).await.unwrap(), "bo's message shows it");
+    store.append(0, &[effect(12, Effect::Purge(user("bo")))]).await.unwrap();
+    assert!(!store.shows_medium(cat).await.unwrap());
+    store.append(0, &[with(13, "bo", cat)]).await.unwrap();
+    assert!(store.shows_medium(cat).await.unwrap(), "a message behind the purge");
+    assert_eq!(store.delete_messages(14, 100).await.unwrap(), 6);
+    assert!(!store.shows_medium(cat).await.unwrap());
 }

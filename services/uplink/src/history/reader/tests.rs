@@ -44,10 +44,8 @@ impl Scene {
             EmbeddedBus::open(&EmbeddedBus::file(folder.path()), BusConfig::default(), metrics).unwrap();
         bus.change(Change::Patch(room(), RoomPatch::Ensure { title: "R".into() })).await.unwrap();
         let store = SqliteStore::open(&folder.path().join("store.sqlite"), &SqliteConfig::default()).await;
-        Scene {
-            reader: HistoryReader { bus, store: Arc::new(store.unwrap()), media: MediaLinks::new(None) },
-            _folder: folder,
-        }
+        let media = MediaLinks::new(None, Arc::clone(&bus));
+        Scene { reader: HistoryReader { bus, store: Arc::new(store.unwrap()), media }, _folder: folder }
     }
 
     /// Publishes bodies of a class; returns the position of the last one.

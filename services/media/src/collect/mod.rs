@@ -1,0 +1,14 @@
+//! Collection: media that no message shows are removed, and those that an operator or a moderator has removed.
+//!
+//! The messages are the references: nothing counts them, so that no crash leaves a wrong count. A medium is first
+//! **condemned** by a mark in its folder, then looked at once more, and only then erased, its record first. Whoever is
+//! about to use a medium writes its folder first and looks for the mark then: one of the two sees the other.
+
+mod folder;
+mod run;
+mod steps;
+mod uses;
+
+pub(crate) use folder::{CONDEMNED, LINGER_MS, TOUCHED};
+pub(crate) use run::run;
+pub use uses::{Uses, UsesError};
