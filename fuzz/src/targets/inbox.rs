@@ -1,7 +1,7 @@
 //! What reaches letters, media and push: cursors, conversations, events of a lane, subscriptions, digests.
 
 use barrage_inbox::{ConversationId, Cursor, Event};
-use barrage_media::Digest;
+use barrage_protocol::Digest;
 use barrage_push::WebSubscription;
 
 /// Reads a text as a cursor, a conversation's id and a digest.

@@ -202,7 +202,6 @@ const ALLOWED: &[Allowed] = &[
             "inbox",
             "irc",
             "loadtest",
-            "media",
             "moderation",
             "part",
             "protocol",
