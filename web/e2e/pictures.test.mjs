@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { violations } from './axe.mjs';
-import { open, send } from './browser.mjs';
+import { newContext, open, send } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { freePorts, Server, until } from './server.mjs';
 
@@ -138,4 +138,26 @@ test('the button is there for those whom the room lets send pictures', async () 
   assert.equal(await guest.$('#picture-button'), null, 'guests may not upload');
   await allow('off');
   await until('it is gone', () => page.isHidden('#picture-button'));
+});
+
+test('a moderator sees pictures in the console before acting, and switches them off there', async () => {
+  await allow('viewer');
+  const viewer = await visit('hal');
+  await attach(viewer, await painted(viewer, 800, 400));
+  await send(viewer, 'for moderators');
+  const desk = await (await newContext(started.browser, { viewport: { width: 1500, height: 1000 }, locale: 'en-US' })).newPage();
+  const faults = [];
+  desk.on('pageerror', ({ message }) => faults.push(message));
+  desk.on('console', (line) => line.text().includes('Content Security Policy') && faults.push(line.text()));
+  await desk.goto(`${started.server.origin}/moderate/?room=demo#token=${await started.server.token('mia', 'moderator')}`);
+  const picture = desk.locator('#chat-list .row:has-text("for moderators") .picture');
+  await until('the bytes are there', () => picture.locator('img').evaluate((image) => image.naturalWidth > 0));
+  const found = await picture.evaluate((link) => ({ size: [link.offsetWidth, link.offsetHeight], href: link.href, rel: link.rel, label: link.getAttribute('aria-label') }));
+  assert.deepEqual([found.size, found.rel, found.label], [[96, 48], 'noopener noreferrer', 'Picture from hal, large in a new tab']);
+  assert.match(found.href, /^http:\/\/127\.0\.0\.1:\d+\/v1\/media\/[0-9a-f]{64}\/1?[0-9]{3}\?/);
+  assert.equal(await desk.inputValue('#pictures'), '1');
+  await desk.selectOption('#pictures', '0');
+  await until('the viewer has no button', () => viewer.isHidden('#picture-button'));
+  assert.deepEqual(await violations(desk, '#chat-list'), []);
+  assert.deepEqual(faults, []);
 });

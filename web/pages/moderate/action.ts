@@ -105,5 +105,6 @@ function ruleBefore(rule: SpeakRule, speak: SpeakRules): SpeakRule {
   if ('emote_only' in rule) return { emote_only: speak.emote_only ?? false };
   if ('unique_secs' in rule) return { unique_secs: speak.unique_secs ?? 0 };
   if ('placed_role_min' in rule) return { placed_role_min: speak.placed_role_min ?? 'moderator' };
+  if ('media_role_min' in rule) return { media_role_min: speak.media_role_min ?? 'off' };
   return { links_off: speak.links_off ?? false };
 }

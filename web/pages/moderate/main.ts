@@ -10,6 +10,7 @@ import { join, type Body, type Room, type RoomView, type Signal, type State } fr
 import { readBody } from '@barrage/client/read';
 import { type Action, type ActionAnswer, type Before } from './action.ts';
 import { Chat, type Picked } from './chat/chat.ts';
+import { mediaOf } from './chat/picture.ts';
 import { LINE_ACTIONS, type LineAction } from './chat/toolbar.ts';
 import { confirmed } from './confirm.ts';
 import { Desk } from './desk.ts';
@@ -263,6 +264,7 @@ function signedOut(): void {
 async function signIn(token: string, name: string): Promise<void> {
   button.disabled = true;
   tellSignIn(null);
+  mediaOf(name);
   const room = join({ room: name, token: () => token, background: 'all' });
   try {
     const api = new RoomApi(room);

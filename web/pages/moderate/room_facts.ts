@@ -13,6 +13,8 @@ export interface SpeakRules {
   links_off?: boolean;
   /** Least role for danmaku of the mode `placed`; moderators where it is absent. */
   placed_role_min?: 'viewer' | 'moderator' | 'host';
+  /** Least role for pictures and stickers; off where it is absent. */
+  media_role_min?: 'viewer' | 'moderator' | 'host' | 'off';
 }
 
 /** A super chat that pages show on top. */

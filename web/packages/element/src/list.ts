@@ -98,7 +98,7 @@ function rowOf(body: Written, language: Language): HTMLElement {
   name.style.setProperty('--hue', String(hueOf(body.user)));
   switch (body.type) {
     case 'chat': {
-      const words = make('span', 'words', body.text);
+      const words = make('span', 'words', body.media ? `${body.text} 🖼`.trim() : body.text);
       words.dir = 'auto';
       return make('div', 'row chat', ...badgesOf(body.role ?? '', body.attrs?.badges ?? [], language), name, words);
     }

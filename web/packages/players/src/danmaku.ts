@@ -21,7 +21,9 @@ export function danmakuOf(body: Written, sequence: number | null, sentences: Sen
     case 'chat': {
       const { mode, color, size } = body.style;
       const isTeam = body.role === 'host' || body.role === 'moderator' || body.role === 'admin';
-      return { ...common, text: body.text, mode, color, size, lane: isOwn ? 'own' : isTeam ? 'moderator' : 'other' };
+      // A picture flies as a sign: the page of a site need not know the media hosts.
+      const text = body.media ? `${body.text} 🖼`.trim() : body.text;
+      return { ...common, text, mode, color, size, lane: isOwn ? 'own' : isTeam ? 'moderator' : 'other' };
     }
     case 'gift': {
       const times = body.gift.count > 1 ? ` ×${body.gift.count}` : '';

@@ -99,6 +99,12 @@ test('danmaku have lanes by sender and role', () => {
   expect(lane({ type: 'gift', id: 'g', user: 'u', name: 'n', at_ms: 1, gift: { name: 'rose', count: 2, price_minor: 0 } })).toBe('gift');
 });
 
+test('a picture flies as a sign behind its text', () => {
+  const media = { digest: 'd', kind: 'image', is_animated: false, variants: [] } as const;
+  const text = (of: object) => danmakuOf(chat(of) as never, 1).text;
+  expect([text({ text: 'look', media }), text({ text: '', media }), text({ text: 'look', media: null }), text({ text: 'look' })]).toEqual(['look 🖼', '🖼', 'look', 'look']);
+});
+
 test('recall, purge and clear reach the stage in the order of the room', () => {
   const { room, say, listeners } = fakeRoom();
   const calls: unknown[] = [];

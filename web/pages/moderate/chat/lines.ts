@@ -6,6 +6,7 @@ import { isolated } from '@barrage/ui/language.ts';
 import { type Body, type Signal } from '@barrage/client';
 import { isKey, t } from '../texts/i18n.ts';
 import { type Line } from './log.ts';
+import { pictureOf } from './picture.ts';
 
 /** Creates the row of a line. A row of a message can be selected. */
 export function rowOf(line: Line, note: string | null): HTMLElement {
@@ -53,7 +54,7 @@ export function contentOf(body: Body): HTMLElement {
   words.dir = 'auto';
   if (body.type === 'gift') words.append(t('gaveGift', { gift: isolated(body.gift.name), count: number(body.gift.count) }));
   else if (body.type === 'super_chat') words.append(element('span', 'badge paid', money(body.amount_minor, body.currency)), ' ', body.text);
-  else if (body.type === 'chat') words.append(body.text);
+  else if (body.type === 'chat') words.append(body.text, ...(body.media === undefined ? [] : [pictureOf(body.media, body.name || body.user)]));
   return words;
 }
 

@@ -25,6 +25,7 @@ const CHOICES: { id: string; label: Key; values: number[]; value: (facts: RoomFa
   { id: 'level', label: 'levelMin', values: [0, 2, 5, 10, 20], value: ({ speak }) => speak.level_min ?? 0, text: (level) => (level === 0 ? t('off') : String(level)), action: (level) => ({ type: 'speak', rule: { level_min: level } }) },
   { id: 'member', label: 'memberDays', values: [0, 1, 7, 30, 365], value: ({ speak }) => speak.member_days_min ?? 0, text: (days) => (days === 0 ? t('off') : t('days', { days })), action: (days) => ({ type: 'speak', rule: { member_days_min: days } }) },
   { id: 'placed', label: 'placedMin', values: [0, 1, 2], value: ({ speak }) => ROLES.indexOf(speak.placed_role_min ?? 'moderator'), text: (at) => t(`role_${roleAt(at)}`), action: (at) => ({ type: 'speak', rule: { placed_role_min: roleAt(at) } }) },
+  { id: 'pictures', label: 'picturesMin', values: [0, 1, 2, 3], value: ({ speak }) => 1 + ROLES.findIndex((role) => role === speak.media_role_min), text: (at) => (at === 0 ? t('off') : t(`role_${roleAt(at - 1)}`)), action: (at) => ({ type: 'speak', rule: { media_role_min: at === 0 ? 'off' : roleAt(at - 1) } }) },
 ];
 
 /** Roles in the order of their rights, which the list of a rule numbers. */
