@@ -229,12 +229,14 @@ test('markup in names, reasons and bodies is shown as text', async () => {
     posts: [{ uplink: HOSTILE, post: { at_ms: 1, room: HOSTILE, user: HOSTILE, class: HOSTILE, outcome: HOSTILE, steps: [{ check: HOSTILE, word: HOSTILE, detail: HOSTILE }] }, fan_outs: [] }],
     uplinks_asked: 1, gateways_asked: 0, not_asked: [],
   };
+  admin.reports = [{ id: 1, at_ms: 1, reporter: HOSTILE, user: HOSTILE, conversation: HOSTILE, reason: HOSTILE, evidence: [{ position: 1, sender: HOSTILE, at_ms: 1, kind: 'text', body: { name: HOSTILE, text: HOSTILE } }] }];
   admin.tail = [['message', { sequence: 1, at_ms: 1, class: HOSTILE, sender: HOSTILE, id: HOSTILE, body: { text: HOSTILE } }]];
   const page = await signIn(browser, admin.origin);
   await page.fill('#message-id', HOSTILE);
   await page.press('#message-id', 'Enter');
   await page.click('#rooms tbody button');
-  for (const selector of ['#gateways', '#rooms', '#findings', '#crowds', '#switches', '#audit', '#message-result', '#tail-list']) {
+  await page.click('#letters tbody button');
+  for (const selector of ['#gateways', '#report-evidence', '#rooms', '#findings', '#crowds', '#switches', '#audit', '#message-result', '#tail-list']) {
     await until(`${selector} has it`, async () => (await text(page, selector)).includes(HOSTILE));
   }
   await page.click('#gateways tbody button');

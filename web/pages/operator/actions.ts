@@ -11,8 +11,8 @@ const RESULTS_MAX = 20;
 
 export interface Field {
   label: string;
-  /** A number within bounds, empty where that is allowed; or one of several values. */
-  kind: { min: number; max: number; optional: boolean } | { choices: [value: string, label: string][] };
+  /** A number within bounds, empty where that is allowed; one of several values; or a text, which must be `equals`. */
+  kind: { min: number; max: number; optional: boolean } | { choices: [value: string, label: string][] } | { charsMax: number; equals?: string };
   initial: string;
 }
 
@@ -91,6 +91,13 @@ function fieldNodes({ label, kind, initial }: Field): Node[] {
   if ('choices' in kind) {
     field = element('select', '');
     for (const [value, name] of kind.choices) field.append(new Option(name, value));
+  } else if ('charsMax' in kind) {
+    field = element('input', '');
+    field.maxLength = kind.charsMax;
+    field.required = true;
+    field.spellcheck = false;
+    // The characters of ids that mean something in a pattern.
+    if (kind.equals !== undefined) field.pattern = kind.equals.replaceAll('.', '\\.');
   } else {
     field = element('input', '');
     field.type = 'number';

@@ -8,6 +8,7 @@ import { Api, ApiFailure } from '@barrage/ui/api.ts';
 import { Audit } from './audit.ts';
 import { Autoscaler } from './autoscaler.ts';
 import { Fleet } from './fleet.ts';
+import { Letters } from './letters/letters.ts';
 import { clock } from '@barrage/ui/format.ts';
 import { t, translatePage, type Key } from './i18n.ts';
 import { Message } from './message.ts';
@@ -54,6 +55,7 @@ class Console {
     });
     this.#sections = [new Fleet(api, actions, rings, changed), rooms, new Switches(api, actions, changed), new Autoscaler(), audit, this.#tail];
     new Message(api, signedOut);
+    new Letters(api, actions, signedOut, () => setTimeout(() => audit.refresh(), AUDIT_WRITTEN_MS));
     this.#poller = new Poller(
       () => api.get<Overview>(OVERVIEW),
       (overview) => this.#show(overview),
