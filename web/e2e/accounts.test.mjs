@@ -35,6 +35,9 @@ const stored = (page) => page.evaluate(() => JSON.stringify([{ ...localStorage }
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.value);
 const says = (page, words) => until(words, async () => (await page.textContent('#account-error')).includes(words));
 
+/** Names of the databases in which the browser keeps inboxes. */
+const inboxes = (page) => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).filter((name) => name.startsWith('barrage-inbox-')));
+
 /** Writes name and password into the open form, and sends it with Enter. */
 async function login(page, password) {
   await page.fill('#account-name', 'Ann');
@@ -99,8 +102,10 @@ test('a person registers by keyboard, stays over a reload, and ends sessions els
   // The only kept token is that of the guest from before.
   assert.doesNotMatch(await again.evaluate(() => JSON.stringify({ ...localStorage })), /eyJ/);
   assert.equal(JSON.parse(await again.evaluate(() => sessionStorage.getItem('barrage.token'))).kind, 'guest');
+  await until('the browser keeps the inbox', async () => (await inboxes(again)).length === 1);
   await again.click('#account-out');
   await begun(again, 'Sign in');
+  assert.deepEqual(await inboxes(again), [], 'a sign-out takes the inbox from this browser');
   for (const page of [ann, again]) {
     assert.doesNotMatch(await stored(page), /horse|bs-/);
     assert.ok(page.urls.some((url) => url.endsWith('/v1/accounts/login')));

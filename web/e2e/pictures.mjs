@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { launch, newContext, open } from './browser.mjs';
+import { reader, request, write } from './letters.mjs';
 import { pause, Server } from './server.mjs';
 import { birthday, Source } from './source.mjs';
 
@@ -115,6 +116,59 @@ async function player(browser) {
   await source.stop();
 }
 
+const INBOXES = {
+  letters: { view: 'list', ...DESK, colorScheme: 'dark', locale: 'en-US' },
+  'letters-light-zh': { view: 'group', ...DESK, colorScheme: 'light', locale: 'zh-CN' },
+  'letters-phone': { view: 'group', ...PHONE, colorScheme: 'dark', locale: 'en-US' },
+};
+
+/** Fills the inbox of Mia: friends, a fan group with a live host, and a stranger who asks to write. */
+async function fillInbox(server) {
+  const say = async (from, to, ...texts) => {
+    for (const text of texts) await write(server, from, to, text);
+    await pause(300);
+  };
+  await say('theo', 'mia', 'are you watching tonight?');
+  await say('mia', 'theo', 'of course! the new song comes at nine', '今晚的舞台太好看了');
+  await say('theo', 'mia', 'I will be late, tell me what I miss', '帮我录一下开头好吗？');
+  await say('june', 'mia', 'thank you for the emotes');
+  await say('mia', 'june', 'my pleasure');
+  await say('yuzu', 'mia', '你好，我是新来的粉丝');
+  const group = await request(server, 'nova', 'POST', '/v1/groups', { title: 'Fans of Nova', room: 'demo', join: 'open', history: 'all' });
+  for (const user of ['mia', 'theo', 'june']) await request(server, user, 'POST', `/v1/groups/${group.conversation}/join`);
+  const talk = [['nova', 'good evening everyone! 🎉'], ['june', '晚上好！'], ['mia', 'the lights are so beautiful'], ['theo', 'what comes next?'], ['nova', 'two more songs, then questions']];
+  for (const [n, [user, text]] of talk.entries()) await request(server, user, 'POST', `/v1/conversations/${group.conversation}/messages`, { type: 'text', id: `talk-${n}`, text });
+  const admin = await server.token('boss', 'admin', '*');
+  for (const [key, text] of [['inbox.group', group.conversation], ['inbox.host', 'nova']]) {
+    await fetch(`${server.origin}/v1/rooms/demo/attributes/${key}`, { method: 'PUT', headers: { Authorization: `Bearer ${admin}` }, body: JSON.stringify({ id: key, text }) });
+  }
+  return group.conversation;
+}
+
+async function inboxes(browser) {
+  const server = await Server.start('--demo');
+  try {
+    const group = await fillInbox(server);
+    await request(server, 'theo', 'POST', `/v1/conversations/${group}/messages`, { type: 'sticker', id: 'talk-s', sticker: 'reaction.clap', reply_to: 5 });
+    for (const [name, { view, ...options }] of Object.entries(INBOXES)) {
+      const page = await reader(browser, server, 'mia', options);
+      await page.waitForSelector('.fans:not([hidden]) .fans-button.open');
+      await page.click('#letters-open');
+      await page.waitForSelector('.conversation-words:not(:empty)');
+      if (view === 'group') {
+        await page.click('.conversation:has-text("Fans of Nova")');
+        await page.waitForSelector('.letter');
+      }
+      await page.mouse.move(0, 0);
+      await pause(4 * FLY_MS);
+      await page.screenshot({ path: picture(`${name}.jpg`), type: 'jpeg', quality: 80 });
+      await page.context().close();
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
 const OVERLAYS = {
   'overlay-list': { query: 'mode=list', viewport: { width: 420, height: 620 } },
   'overlay-danmaku': { query: 'mode=danmaku', viewport: { width: 960, height: 540 } },
@@ -219,6 +273,7 @@ const wanted = process.argv.slice(2);
 const browser = await launch();
 if (wanted.length === 0 || wanted.includes('player')) await player(browser);
 if (wanted.length === 0 || wanted.includes('moderate')) await consoles(browser);
+if (wanted.length === 0 || wanted.includes('letters')) await inboxes(browser);
 if (wanted.length === 0 || wanted.includes('overlay')) await overlay(browser);
 if (wanted.length === 0 || wanted.includes('element')) await element(browser);
 if (wanted.length === 0 || wanted.includes('replay')) await replay(browser);

@@ -11,7 +11,7 @@ import { loadReactions, reactionsOf } from '@barrage/ui/reactions.ts';
 import { ThemeSwitch } from '@barrage/ui/theme.ts';
 import { loadEmotes } from './chat/emotes.ts';
 import { Hidden } from './chat/hidden.ts';
-import { inLanguage, switchLanguage, t, translatePage } from './page/i18n.ts';
+import { count, inLanguage, switchLanguage, t, translatePage } from './page/i18n.ts';
 import { List, type Page } from './log/list.ts';
 import { Pin } from './chat/pin.ts';
 import { Rules } from './chat/rules.ts';
@@ -26,6 +26,7 @@ import { Draft } from './compose/draft.ts';
 import { EmotePicker } from './compose/emote_picker.ts';
 import { Suggest } from './compose/suggest.ts';
 import { suggesterOf } from './compose/suggestions.ts';
+import { LettersOffer } from './letters/offer.ts';
 import { readBadges } from './log/badges.ts';
 import { type Message } from './log/entry.ts';
 import { listenInList } from './log/keys.ts';
@@ -53,6 +54,8 @@ const ROOM_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 const REFUSED_TOKENS: ReadonlySet<string> = new Set(['unauthorized', 'token_expired', 'wrong_room']);
 
 let title = '';
+/** Unread items of the inbox. */
+let unread = 0;
 const asked = new URLSearchParams(location.search).get('room') ?? '';
 const roomId = ROOM_PATTERN.test(asked) ? asked : ROOM_DEFAULT;
 
@@ -68,7 +71,7 @@ byId('language').addEventListener('click', switchLanguage);
 const accounts = new Accounts(() => room.uplinks());
 const session = new Session(accounts);
 const { name, token, isGiven } = signIn(session);
-const offer = isGiven ? null : new Offer(accounts, session, () => location.reload());
+const offer = isGiven ? null : new Offer(accounts, session, () => void begin());
 const entries = [location.origin, ...entryOrigins()];
 const room = join({
   entry: entries,
@@ -123,6 +126,17 @@ new Suggest(text, suggesterOf(senders, draft, () => role.now));
 new SettingsPanel(byId('settings-open'), kept);
 new FullScreen(byId('fullscreen'), byId('main'));
 new Scene(byId<HTMLCanvasElement>('scene'));
+/** A guest has no inbox. */
+const letters = token && new LettersOffer({
+  room,
+  roomId,
+  nameOf: (user) => senders.get(user)?.name ?? null,
+  say: (words) => composer.hint(words),
+  unread: (now) => {
+    unread = now;
+    showTitle();
+  },
+});
 const rules = new Rules(byId('rules'), (of) => {
   title = of;
   showTitle();
@@ -188,9 +202,9 @@ room.on('pulse', (pulse) => {
   for (const counts of pulse.polls ?? []) poll.votes(counts);
   sampled.pulse(pulse);
 });
-room.on('loss', ({ kind, count }) => {
-  if (kind === 'gone') list.say('gone');
-  else list.leftOut(count);
+room.on('loss', (loss) => {
+  if (loss.kind === 'gone') list.say('gone');
+  else list.leftOut(loss.count);
 });
 room.on('notice', ({ body, raw }) => {
   const words = (raw as { text?: unknown } | null)?.text;
@@ -211,6 +225,12 @@ function showState({ settings, pinned, poll: running, attributes, super_chats: s
   ticker.set(superChats);
 }
 
+/** Begins anew behind a sign-in or a sign-out, which takes the inbox from this browser. */
+async function begin(): Promise<void> {
+  if (session.now === null && letters) await letters.forget();
+  location.reload();
+}
+
 function isModerator(): boolean {
   return isAtLeast(role.now, 'moderator');
 }
@@ -226,7 +246,7 @@ async function history(at: { before: number } | { after: number }, limit: number
 function showTitle(): void {
   const words = title || t('room', { room: roomId });
   byId('room').textContent = words;
-  document.title = `${words} · Barrage`;
+  document.title = `${unread > 0 ? `(${count(unread)}) ` : ''}${words} · Barrage`;
 }
 
 function openMenu(message: Message, from: HTMLElement, point?: { x: number; y: number }): void {
@@ -237,6 +257,7 @@ function openMenu(message: Message, from: HTMLElement, point?: { x: number; y: n
       canSend: () => room.canSend,
       reply: (to) => draft.replyTo(to),
       mention: (user, name) => draft.mention(user, name),
+      write: letters?.now ? (user) => letters.now?.writeTo(user) : null,
       block: (user, name) => runner.block(user, name),
       report: ({ body, sequence }, reason) => void runner.report(body.user, sequence, reason),
       act: (action, name) => void runner.act(action, name),

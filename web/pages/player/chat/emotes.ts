@@ -38,6 +38,16 @@ export function knownEmotes(): Emote[] {
   return [...byId.values()];
 }
 
+/** Returns an emote by its id; undefined for one that is not loaded. */
+export function emoteOf(id: string): Emote | undefined {
+  return byId.get(id);
+}
+
+/** Returns the known emotes with their ids, those of the room last. */
+export function emotesById(): [string, Emote][] {
+  return [...byId];
+}
+
 /** Returns a text in pieces: strings, and an image for each range whose emote the page knows. */
 export function piecesOf(text: string, ranges: readonly EmoteRange[]): (string | HTMLImageElement)[] {
   const pieces: (string | HTMLImageElement)[] = [];

@@ -14,6 +14,8 @@ export interface MenuEvents {
   canSend(): boolean;
   reply(to: ReplyTo): void;
   mention(user: string, name: string): void;
+  /** Opens the letters with a user; null for a viewer without an inbox. */
+  write: ((user: string) => void) | null;
   block(user: string, name: string): void;
   report(message: Message, reason: string): void;
   act(action: Action, name: string): void;
@@ -48,7 +50,9 @@ function talk({ body, sequence }: Message, events: MenuEvents): Item[] {
 function own(message: Message, events: MenuEvents, from: HTMLElement): Item[] {
   const { body, origin } = message;
   if (origin === 'own') return [];
-  const items: Item[] = [{ words: t('block'), icon: 'block', run: () => events.block(body.user, body.name) }];
+  const { write } = events;
+  const letter: Item[] = write ? [{ words: t('writeLetter'), icon: 'mail', run: () => write(body.user) }] : [];
+  const items: Item[] = [...letter, { words: t('block'), icon: 'block', run: () => events.block(body.user, body.name) }];
   if (events.canSend()) items.push({ words: t('report'), icon: 'flag', run: () => askWhy(message, events, from) });
   return items;
 }

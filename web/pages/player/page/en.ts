@@ -124,6 +124,7 @@ export const EN: Record<Key, string> = {
   replyingTo: 'Replying to {name}: {text}',
   cancelReply: 'Cancel the reply',
   mention: 'Mention',
+  writeLetter: 'Write a letter',
   copy: 'Copy text',
   block: 'Block user',
   blocked: '{name} is blocked. Settings can undo it.',

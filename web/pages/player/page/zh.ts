@@ -122,6 +122,7 @@ export const ZH = {
   replyingTo: '回复 {name}：{text}',
   cancelReply: '取消回复',
   mention: '提到 TA',
+  writeLetter: '写私信',
   copy: '复制文字',
   block: '屏蔽此用户',
   blocked: '已屏蔽 {name}，可在设置中解除。',

@@ -1,0 +1,69 @@
+// Sentences about refusals and items, and the times of the list. Pure but for the language.
+
+import { type Item } from '@barrage/client/inbox';
+import { isKey, isolated, locale, t } from './i18n.ts';
+
+const DAY_MS = 86_400_000;
+
+/** Returns why the server, or the network, did not take a request. */
+export function whyOf({ code, message }: { code: string; message: string }): string {
+  const key = `refused_${code}`;
+  return isKey(key) ? t(key) : t('refused_other', { message: message || code });
+}
+
+/** Returns what a sender wrote, as one line. */
+export function lineOf({ kind, body, recalled }: Item): string {
+  if (recalled) return t('recalledLine');
+  switch (kind) {
+    case 'text':
+      return textOf(body);
+    case 'sticker':
+    case 'image':
+    case 'file':
+      return t(kind);
+    default:
+      return t('unknownKind');
+  }
+}
+
+export function textOf(body: Item['body']): string {
+  const text = body?.['text'];
+  return typeof text === 'string' ? text : '';
+}
+
+/** Returns the name that the sender had; null for an item without one. */
+export function nameIn({ body }: Item): string | null {
+  const name = body?.['name'];
+  return typeof name === 'string' && name !== '' ? name : null;
+}
+
+/** Returns the name of a user in a sentence of any direction. */
+export function inSentence(name: string): string {
+  return isolated(name);
+}
+
+/** Returns a day as a heading: today, yesterday, or its date. */
+export function dayOf(atMs: number, nowMs: number): string {
+  const days = dayNumber(nowMs) - dayNumber(atMs);
+  if (days === 0) return t('today');
+  if (days === 1) return t('yesterday');
+  return new Intl.DateTimeFormat(locale(), { year: 'numeric', month: 'long', day: 'numeric' }).format(atMs);
+}
+
+export function timeOf(atMs: number): string {
+  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(atMs);
+}
+
+/** Returns the time of a conversation's newest item: a time of today, a weekday of this week, or a date. */
+export function whenOf(atMs: number, nowMs: number): string {
+  if (atMs === 0) return '';
+  const days = dayNumber(nowMs) - dayNumber(atMs);
+  if (days <= 0) return timeOf(atMs);
+  if (days < 7) return new Intl.DateTimeFormat(locale(), { weekday: 'short' }).format(atMs);
+  return new Intl.DateTimeFormat(locale(), { year: '2-digit', month: '2-digit', day: '2-digit' }).format(atMs);
+}
+
+/** Returns the number of a day in the time zone of this device. */
+export function dayNumber(ms: number): number {
+  return Math.floor((ms - new Date(ms).getTimezoneOffset() * 60_000) / DAY_MS);
+}

@@ -1,0 +1,97 @@
+// Rows of a conversation. All that people write becomes text nodes.
+
+import { element, icon } from '@barrage/ui/dom.ts';
+import { type Item } from '@barrage/client/inbox';
+import { type Names } from '../list/names.ts';
+import { avatarOf } from '../list/row.ts';
+import { isolated, t } from '../texts/i18n.ts';
+import { dayOf, lineOf, textOf, timeOf } from '../texts/words.ts';
+import { type Outgoing } from './outbox.ts';
+import { stickerOf } from './stickers.ts';
+
+export interface ItemContext {
+  names: Names;
+  /** The reader. */
+  user: string | null;
+  isGroup: boolean;
+  /** Text of an item that is shown, as a reply quotes it; null for another one. */
+  quoted(position: number): string | null;
+}
+
+/** What a row shows beside its item. */
+export interface Look {
+  /** The row begins a run of items of one sender. */
+  begins: boolean;
+  /** Sentence below the newest own item; empty for none. */
+  receipt: string;
+}
+
+export function itemRow(item: Item, look: Look, { names, user, isGroup, quoted }: ItemContext): HTMLElement {
+  const isOwn = item.sender === user;
+  const name = names.of(item.sender);
+  if (item.recalled) {
+    return element('li', 'letter-note', isOwn ? t('recalledOwn') : t('recalledOther', { name: isolated(name) }));
+  }
+  const bubble = element('div', 'bubble');
+  const replied = item.body?.['reply_to'];
+  if (typeof replied === 'number') bubble.append(element('bdi', 'letter-quote', quoted(replied) ?? t('notHere')));
+  bubble.append(bodyOf(item));
+  const more = element('button', 'letter-more', '⋯');
+  more.type = 'button';
+  // The keyboard reaches the buttons by the arrow keys of the list.
+  more.tabIndex = -1;
+  more.setAttribute('aria-haspopup', 'menu');
+  more.setAttribute('aria-label', t('actionsFor', { name }));
+  const row = element('li', `letter ${isOwn ? 'own' : 'other'}${look.begins ? ' begins' : ''}`);
+  row.dataset['position'] = String(item.position);
+  if (isGroup && !isOwn) row.append(look.begins ? avatarOf(item.sender, name) : element('span', 'letter-avatar blank'));
+  const column = element('div', 'letter-column');
+  if (isGroup && !isOwn && look.begins) column.append(element('bdi', 'letter-who', name));
+  const time = element('time', 'letter-time', timeOf(item.at_ms));
+  time.dateTime = new Date(item.at_ms).toISOString();
+  column.append(element('div', 'letter-line', bubble, element('span', 'letter-side', time, more)));
+  if (look.receipt !== '') column.append(element('span', 'letter-receipt', look.receipt));
+  // Who speaks, for a screen reader: the side of a bubble is for the eye alone.
+  row.prepend(element('span', 'hidden', isOwn ? t('you', { text: '' }) : t('of', { name, text: '' })));
+  row.append(column);
+  return row;
+}
+
+function bodyOf(item: Item): HTMLElement {
+  const sticker = item.body?.['sticker'];
+  if (item.kind === 'sticker' && typeof sticker === 'string') return stickerOf(sticker);
+  const words = element('bdi', 'letter-words', item.kind === 'text' ? textOf(item.body) : lineOf(item));
+  words.dir = 'auto';
+  return words;
+}
+
+/** Creates the row of a letter that is not in the conversation yet. */
+export function outgoingRow({ id, letter, state, why }: Outgoing, acts: { again(id: string): void; discard(id: string): void }): HTMLElement {
+  const words = 'text' in letter ? element('bdi', 'letter-words', letter.text) : stickerOf(letter.sticker);
+  words.dir = 'auto';
+  const row = element('li', `letter own begins outgoing ${state}`);
+  row.dataset['outgoing'] = id;
+  const column = element('div', 'letter-column', element('div', 'letter-line', element('div', 'bubble', words)));
+  if (state !== 'failed') column.append(element('span', 'letter-receipt', t('sending')));
+  else {
+    const button = (label: 'again' | 'discard'): HTMLElement => {
+      const made = element('button', 'chip', t(label));
+      made.type = 'button';
+      made.addEventListener('click', () => acts[label](id));
+      return made;
+    };
+    const line = element('span', 'letter-failed', icon('warn'), element('span', '', t('failed', { why })));
+    line.setAttribute('role', 'alert');
+    column.append(line, element('span', 'line letter-retry', button('again'), button('discard')));
+  }
+  row.append(column);
+  return row;
+}
+
+export function dayRow(atMs: number): HTMLElement {
+  return element('li', 'letter-day', element('span', '', dayOf(atMs, Date.now())));
+}
+
+export function noteRow(words: string, className = 'letter-note'): HTMLElement {
+  return element('li', className, element('span', '', words));
+}
