@@ -6,7 +6,7 @@ use barrage_protocol::post::Post;
 use barrage_protocol::{Code, RoomId};
 use barrage_token::{Identity, Role};
 
-use super::pipeline::PostSource;
+use super::request::PostSource;
 use super::{gifts, speak};
 use crate::room::open_room;
 

@@ -12,6 +12,7 @@ mod pipeline;
 mod pulses;
 mod recent;
 mod reply;
+mod request;
 mod samples;
 mod speak;
 mod switch;

@@ -7,7 +7,8 @@ use barrage_protocol::post::{Post, PostAnswer};
 use barrage_protocol::{Class, Code, RoomId};
 use barrage_token::Identity;
 
-use super::pipeline::{Checked, PackageContext, PostPipeline, PostRequest, PostSource};
+use super::pipeline::PostPipeline;
+use super::request::{Checked, PackageContext, PostRequest, PostSource};
 use super::{commit, gifts, moderate};
 use crate::record::{PostContext, RequestTrace};
 

@@ -20,6 +20,7 @@ use super::gifts::{self, GiftList};
 use super::limit::Limits;
 use super::moderate::{GiftNames, Moderated, Moderation};
 use super::pulses::Pulses;
+use super::request::{Checked, PackageContext, PostRequest, PostSource};
 use super::samples::OfferedRate;
 use super::{check, commit, moderate, reply, speak, switch};
 use crate::account::AccountNames;
@@ -71,41 +72,6 @@ pub(crate) struct PostPipeline {
     text_chars_max: usize,
     super_chats: SuperChatTiers,
     pub(super) gift_role_min: Role,
-}
-
-/// One post of a verified sender, on its way through the checks.
-pub(super) struct PostRequest<'a> {
-    pub(super) room: &'a RoomId,
-    pub(super) by: &'a Identity,
-    pub(super) post: &'a Post,
-    pub(super) package: PackageContext,
-    pub(super) source: PostSource,
-}
-
-/// Where a post comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PostSource {
-    /// The sender's own token. Paid posts need this role.
-    Sender { gift_role_min: Role },
-    /// A recording that an operator plays: its paid posts and placed danmaku need no role.
-    Recording,
-}
-
-/// Whether a post comes alone or in a package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PackageContext {
-    Alone,
-    /// In a package with a paid gift: the display quota does not hold the post.
-    WithPaidGift,
-}
-
-/// The result of all checks before the commit.
-pub(super) enum Checked {
-    Ready(Draft, Option<VoteAnswer>),
-    /// Held, or a like: nothing is to be published.
-    Answered(PostAnswer),
-    /// A rule wants a moderator to decide.
-    Review(Draft, RuleHit),
 }
 
 impl PostPipeline {
