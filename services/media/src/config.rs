@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use barrage_blob::S3Config;
 use barrage_token::AddressKeys;
 
-use crate::check::Denied;
+use crate::denied::Denied;
 
 barrage_part::part! {
     /// Media: uploads and downloads of pictures, clips, voice notes and files, in `barrage media` or in `barrage up`,

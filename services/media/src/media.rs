@@ -1,14 +1,13 @@
-//! The role: what its routes and tasks share, and the tasks.
+//! What the routes and tasks of the role share.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use barrage_blob::{BlobName, Blobs};
 use barrage_counters::Quota;
-use barrage_http::{AllowedOrigins, ApiError};
+use barrage_http::ApiError;
 use barrage_protocol::digest::hex;
 use barrage_protocol::media::ReferenceAnswer;
 use barrage_protocol::{Code, Digest, MediaView, UserId};
@@ -20,19 +19,17 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::check::{self, Denied};
-use crate::collect::{self, CONDEMNED, LINGER_MS, TOUCHED, Uses};
 use crate::config::MediaConfig;
+use crate::denied::Denied;
 use crate::error::{MediaError, disk, store};
-use crate::http;
+use crate::marks::{CONDEMNED, LINGER_MS, RECORD, TOUCHED};
 use crate::metrics::MediaMetrics;
 use crate::quotas::Quotas;
 use crate::record::MediaRecord;
 use crate::spool::{Spool, SpoolLimits, Upload};
 use crate::upload::{Stage, Streams};
+use crate::uses::Uses;
 
-/// Time between two looks for expired uploads and for a changed file of denied digests.
-const SWEEP: Duration = Duration::from_secs(30);
 /// Records that are kept in memory, about 1 KB each; the one unused for the longest makes room.
 const RECORDS_MAX: u64 = 20_000;
 /// Time after which a record is read again: a medium that another process removed is gone after it.
@@ -128,39 +125,6 @@ impl Media {
             records: Cache::builder().max_capacity(RECORDS_MAX).time_to_live(RECORD_LIFE).build(),
             config,
         }))
-    }
-
-    /// Returns the public routes. Pages of `origins` may use them.
-    pub fn router(self: &Arc<Self>, origins: &AllowedOrigins) -> Router {
-        http::router(self, origins)
-    }
-
-    /// Checks uploads and removes expired ones until the shutdown, then waits for requests that add bytes.
-    pub async fn run(self: Arc<Self>) {
-        http::end_whole(&self).await;
-        let checking = check::run(Arc::clone(&self));
-        let sweeping = async {
-            let mut tick = tokio::time::interval(SWEEP);
-            loop {
-                tokio::select! {
-                    _ = tick.tick() => self.sweep().await,
-                    () = self.shutdown.cancelled() => return,
-                }
-            }
-        };
-        tokio::join!(checking, sweeping, collect::run(&self));
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-
-    async fn sweep(&self) {
-        for upload in self.spool.expired(barrage_clock::unix_ms()) {
-            self.forget(&upload).await;
-        }
-        self.denied.refresh();
-        let (uploads, bytes) = self.spool.held();
-        self.metrics.spool_uploads.set(i64::try_from(uploads).unwrap_or(i64::MAX));
-        self.metrics.spool_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Removes an upload once the request that adds to it has ended.
@@ -320,7 +284,7 @@ impl Media {
         if let Some(known) = self.records.get(&digest).await {
             return Ok(Some(known));
         }
-        let name = Media::blob(digest, check::RECORD)?;
+        let name = Media::blob(digest, RECORD)?;
         let Some(bytes) = self.blobs.get(&name, RECORD_BYTES_MAX).await.map_err(store)? else {
             return Ok(None);
         };

@@ -5,7 +5,6 @@
 
 mod child;
 mod clip;
-mod denied;
 mod form;
 mod gif;
 mod job;
@@ -15,6 +14,4 @@ mod run;
 mod store;
 
 pub use child::{CHILD_ARGUMENT, check_child};
-pub(crate) use denied::Denied;
 pub(crate) use run::run;
-pub(crate) use store::RECORD;

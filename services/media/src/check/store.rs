@@ -9,12 +9,11 @@ use bytes::Bytes;
 
 use super::form::{Form, Picture, Problem};
 use crate::known::{ANSWERS, Answers};
+use crate::marks::RECORD;
 use crate::media::Media;
 use crate::record::{MediaRecord, Variant};
 use crate::spool::Upload;
 
-/// Name of the blob with the record of a medium.
-pub(crate) const RECORD: &str = "record.json";
 /// Bytes of a hash in an entity tag.
 const ETAG_BYTES: usize = 12;
 

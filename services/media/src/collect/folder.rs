@@ -5,14 +5,7 @@ use std::collections::BTreeMap;
 use barrage_blob::Listed;
 use barrage_protocol::Digest;
 
-use crate::check::RECORD;
-
-/// Mark of a medium that is being removed.
-pub(crate) const CONDEMNED: &str = "condemned";
-/// Mark that is written whenever a reference to the medium was signed.
-pub(crate) const TOUCHED: &str = "touched";
-/// Time for which the mark stays behind the last blob. An upload that began to write before the mark sees it at its end.
-pub(crate) const LINGER_MS: u64 = 120_000;
+use crate::marks::{CONDEMNED, LINGER_MS, RECORD};
 
 /// What the store has of one medium.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,8 +7,5 @@
 mod folder;
 mod run;
 mod steps;
-mod uses;
 
-pub(crate) use folder::{CONDEMNED, LINGER_MS, TOUCHED};
 pub(crate) use run::run;
-pub use uses::{Uses, UsesError};

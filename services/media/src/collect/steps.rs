@@ -4,11 +4,11 @@ use barrage_blob::{BlobError, BlobName};
 use barrage_protocol::Digest;
 use bytes::Bytes;
 
-use super::folder::{CONDEMNED, Folder, Next, folders};
-use super::uses::{Uses, UsesError};
-use crate::check::RECORD;
+use super::folder::{Folder, Next, folders};
+use crate::marks::{CONDEMNED, RECORD};
 use crate::media::Media;
 use crate::metrics::Collected;
+use crate::uses::{Uses, UsesError};
 
 /// Maximum blobs of one medium, and maximum users who uploaded it, that one step removes.
 const BLOBS_MAX: usize = 10_000;

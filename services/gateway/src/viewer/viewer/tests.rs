@@ -3,6 +3,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::room::Tally;
 use crate::room::batch_of;
 use crate::socket::DetachedSocket;
 use crate::viewer::held_batches::HELD_BATCHES_MAX;
