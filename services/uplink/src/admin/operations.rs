@@ -99,7 +99,7 @@ fn rooms() -> Vec<Operation> {
         .answers::<rooms::Signalled<rooms::Recalled>>(200, "The message is recalled.")
         .refuses(&[Code::UnknownRoom, Code::RoomClosed, Code::NotFound, Code::Gone]),
         operation(
-            "media_remove",
+            "message_remove_media",
             Post,
             "/v1/admin/media/remove",
             "Removes a medium from all messages and from the store, for good.",

@@ -1,6 +1,6 @@
 //! Verbs of `barrage message`: recalls, announcements and explanations.
 
-use barrage_protocol::{MessageId, RoomId, Sequence};
+use barrage_protocol::{Digest, MessageId, RoomId, Sequence};
 use clap::Subcommand;
 
 use crate::cli::value::{parse, sequence};
@@ -23,6 +23,14 @@ pub(crate) enum MessageCommand {
         /// Id of an earlier broadcast, to send it again to the rooms that do not have it.
         #[arg(long, value_parser = parse::<MessageId>)]
         id: Option<MessageId>,
+    },
+    /// Remove a picture or file from all messages and from the store, for good.
+    ///
+    /// It cannot be uploaded again. The messages stay, without it.
+    RemoveMedia {
+        /// SHA-256 of the file in 64 hexadecimal digits: `digest` of a message's media.
+        #[arg(value_parser = Digest::parse)]
+        digest: Digest,
     },
     /// Explain what happened to a message, as `barrage why` does.
     Why {

@@ -178,6 +178,9 @@ impl Verb for MessageCommand {
                 let fields = [("text", Some(json!(text))), ("id", id.as_ref().map(|id| json!(id)))];
                 Call::new("message_broadcast").body(present(fields))
             }
+            MessageCommand::RemoveMedia { digest } => {
+                Call::new("message_remove_media").body(json!({ "digest": digest }))
+            }
             MessageCommand::Why { id } => Call::new("message_why").path("id", id),
             MessageCommand::FanOut { sequence, room, gateway } => Call::new("message_fan_out")
                 .path("room", room)

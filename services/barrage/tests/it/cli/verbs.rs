@@ -67,6 +67,10 @@ const CHANGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("emote_remove", &["emote", "remove", "new", "e1"]),
+    (
+        "message_remove_media",
+        &["message", "remove-media", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    ),
     ("message_broadcast", &["message", "broadcast", "Maintenance at ten"]),
     ("switch_set", &["switch", "set", "no-likes", "true"]),
     (

@@ -243,7 +243,7 @@ fn admin() -> Vec<Case> {
         ("user_revoke", "/v1/admin/users/u/revoke", Value::Null),
         ("room_event", "/v1/admin/rooms/demo/events", event.clone()),
         ("room_event", "/v1/admin/rooms/demo/events", event),
-        ("media_remove", "/v1/admin/media/remove", json!({ "digest": "0".repeat(64) })),
+        ("message_remove_media", "/v1/admin/media/remove", json!({ "digest": "0".repeat(64) })),
         ("message_recall", "/v1/admin/rooms/demo/recall", json!({ "sequence": 999_999 })),
         ("message_broadcast", "/v1/admin/broadcast", json!({ "text": "Maintenance at ten", "id": "b1" })),
         ("message_why", "/v1/admin/why/c1", Value::Null),
