@@ -133,7 +133,8 @@ export class ThreadView implements View {
       await this.#history.older();
       if (this.#history.items.length === before) break;
     }
-    this.#toEnd();
+    // A reader may have scrolled while older items were loaded.
+    if (this.#isFollowing) this.#toEnd();
   }
 
   async #send(letter: Letter): Promise<void> {
