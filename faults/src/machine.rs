@@ -11,7 +11,7 @@ use crate::works::works;
 pub const OWN_NETWORK: &str = "FAULT_OWN_NETWORK";
 
 /// Variable with the path of a server binary of another version.
-pub const OLD_SERVER: &str = "BARRAGE_OLD_SERVER";
+pub const OLD_SERVER: &str = "FAULT_OLD_SERVER";
 
 /// A program or an ability of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -93,7 +93,7 @@ pub(crate) fn main(fault: &Fault) -> anyhow::Result<()> {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     let mut faults = command(&built.join("barrage-faults").display().to_string(), &words);
     if let Some(old) = &fault.old {
-        faults.env("BARRAGE_OLD_SERVER", old.canonicalize()?);
+        faults.env("FAULT_OLD_SERVER", old.canonicalize()?);
     }
     run(faults)
 }
