@@ -10,7 +10,7 @@ use barrage_protocol::emote::EmoteSet;
 use barrage_protocol::poll::{Poll, PollView};
 use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::state::{PinnedMessage, RoomState, Versioned};
-use barrage_protocol::{Class, Code, MessageId, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, Code, RoomId, Sequence, UserId};
 use barrage_store::Store;
 use barrage_token::Identity;
 
@@ -18,7 +18,7 @@ use super::access::parse_room_id;
 use super::hidings::Hidings;
 use super::message::{self, Found};
 use super::role::remembered;
-use super::signal::{Signal, signal_draft};
+use super::signal::{Signal, SignalId, signal_draft};
 use super::signalled::Signalled;
 
 /// Changes rooms on the bus and signals each change to viewers.
@@ -31,16 +31,6 @@ pub(crate) struct RoomControl {
     signalled: Arc<Signalled>,
     /// Rooms in which this process hid messages lately.
     hidings: Arc<Hidings>,
-}
-
-/// Id of the signal of an action. Under the same id the bus publishes one signal within its dedup
-/// window, also when the uplink was killed before it answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SignalId {
-    /// Unique by sender, room and action.
-    pub(crate) id: MessageId,
-    /// Hash of the action: another action under the same id is refused.
-    pub(crate) fingerprint: u64,
 }
 
 impl RoomControl {

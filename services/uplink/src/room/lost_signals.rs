@@ -11,7 +11,8 @@ use futures_util::{StreamExt, stream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::control::{RoomControl, SignalId};
+use super::control::RoomControl;
+use super::signal::SignalId;
 
 /// Time between two sweeps.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

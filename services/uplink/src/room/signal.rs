@@ -6,10 +6,20 @@ use barrage_protocol::poll::{Poll, PollView};
 use barrage_protocol::reaction::ReactionName;
 use barrage_protocol::speak::SpeakRules;
 use barrage_protocol::state::RoomState;
-use barrage_protocol::{Class, RoomId, Sequence, UserId};
+use barrage_protocol::{Class, MessageId, RoomId, Sequence, UserId};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+
+/// Id of the signal of an action. Under the same id the bus publishes one signal within its dedup
+/// window, also when the uplink was killed before it answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignalId {
+    /// Unique by sender, room and action.
+    pub(crate) id: MessageId,
+    /// Hash of the action: another action under the same id is refused.
+    pub(crate) fingerprint: u64,
+}
 
 /// A message of the platform to a room.
 #[derive(Debug, Serialize)]

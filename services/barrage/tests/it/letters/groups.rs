@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::person::{Person, letter, only, texts};
+use super::privacy::export;
 use crate::support::start;
 
 #[tokio::test]
@@ -30,6 +31,10 @@ async fn members_read_from_their_join_to_their_leaving() {
     bob.done("POST", &format!("{path}/leave"), Value::Null).await;
     ann.inbox_after(&ann.post(&group, "a4", "after").await).await;
     assert_eq!(texts(&bob.items(&group).await), ["hello @bob", "more"]);
+    let admin = server.token("op", "*", "admin").await;
+    let lines = export(&server, &admin, "bob").await;
+    let exported: Vec<_> = lines.into_iter().filter(|line| line["line"] == "item").collect();
+    assert_eq!(texts(&exported), ["hello @bob", "more"], "an export has what the member may read");
     assert_eq!(bob.refused("POST", &items, letter("b1", "x")).await, "not_member");
     assert_eq!(ann.refused("POST", &format!("{path}/leave"), Value::Null).await, "forbidden");
 }
@@ -63,6 +68,15 @@ async fn roles_bound_what_members_may_do() {
     ann.done("PATCH", &path, json!({ "join": "open", "slow_mode_secs": 600 })).await;
     let joined = cat.done("POST", &format!("{path}/join"), Value::Null).await;
     assert_eq!(joined["group"]["settings"]["title"], "Crew");
+    let listed = async |person: &Person<'_>| {
+        let page = person.done("GET", &format!("{path}/members"), Value::Null).await;
+        let mut users: Vec<_> =
+            page["members"].as_array().unwrap().iter().map(|it| it["user"].clone()).collect();
+        users.sort_by_key(Value::to_string);
+        json!(users)
+    };
+    assert_eq!(listed(&cat).await, json!(["ann", "cat"]), "a plain member sees no banned user");
+    assert_eq!(listed(&ann).await, json!(["ann", "bob", "cat"]));
     cat.post(&group, "c1", "one").await;
     cat.post(&group, "c1", "one").await;
     assert_eq!(cat.refused("POST", &items, letter("c2", "two")).await, "slow_mode");

@@ -9,7 +9,7 @@ use super::person::{Person, letter, only, texts};
 use crate::support::start;
 
 /// Returns the lines of an export.
-async fn export(server: &Server, admin: &str, user: &str) -> Vec<Value> {
+pub(super) async fn export(server: &Server, admin: &str, user: &str) -> Vec<Value> {
     let url = format!("http://{}/v1/admin/users/{user}/inbox/export", server.admin);
     let answer = reqwest::Client::new().get(url).bearer_auth(admin).send().await.unwrap();
     assert_eq!(answer.status(), 200);

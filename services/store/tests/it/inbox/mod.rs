@@ -2,37 +2,38 @@
 
 mod dump;
 mod engine;
+mod events;
 mod suite;
 
 macro_rules! on_both_engines {
-    ($($test:ident),* $(,)?) => {
+    ($($part:ident::$test:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $test() {
-                super::suite::$test(super::engine::Engine::sqlite().await).await;
+                super::$part::$test(super::engine::Engine::sqlite().await).await;
             })*
         }
         mod postgres {
             $(#[tokio::test]
             async fn $test() {
-                super::suite::$test(super::engine::Engine::postgres().await).await;
+                super::$part::$test(super::engine::Engine::postgres().await).await;
             })*
         }
     };
 }
 
 on_both_engines!(
-    rows_equal_the_tables_of_the_model,
-    a_fault_at_any_statement_leaves_nothing_of_the_batch,
-    couriers_of_one_lane_do_not_double,
-    couriers_of_two_lanes_share_users_without_a_deadlock,
-    a_letter_writes_six_rows_and_a_post_four,
-    a_batch_out_of_order_is_refused,
-    old_items_are_removed_and_unread_stays_right,
-    erased_user_has_another_id_once_and_no_number_moves,
-    items_are_read_in_both_directions,
-    present_members_of_each_group_are_found,
-    several_processes_can_open_new_tables_at_once,
+    suite::rows_equal_the_tables_of_the_model,
+    suite::a_fault_at_any_statement_leaves_nothing_of_the_batch,
+    suite::couriers_of_one_lane_do_not_double,
+    suite::couriers_of_two_lanes_share_users_without_a_deadlock,
+    events::a_letter_writes_six_rows_and_a_post_four,
+    events::a_batch_out_of_order_is_refused,
+    events::old_items_are_removed_and_unread_stays_right,
+    events::erased_user_has_another_id_once_and_no_number_moves,
+    events::items_are_read_in_both_directions,
+    suite::present_members_of_each_group_are_found,
+    events::several_processes_can_open_new_tables_at_once,
 );
 
 /// The number of events that the law is proved with: see docs/adr/0080.

@@ -1,20 +1,17 @@
-//! Tests that both engines pass.
+//! Tests that both engines pass: batches of a workload, faults and several couriers.
 
 use std::sync::Arc;
 
 use barrage_inbox::model::{Recount, Tables, Workload};
-use barrage_inbox::{
-    Changes, ConversationId, ConversationNumber, Entry, Event, GroupSettings, Letter, LetterKind, Outcome,
-    Place, Position, Standing, UserNumber, Version,
-};
-use barrage_protocol::{MessageId, Sequence, UserId};
-use barrage_store::{AwayRange, InboxError, InboxStore, ItemRange};
+use barrage_inbox::{Changes, Entry, Event, Outcome, UserNumber, Version};
+use barrage_protocol::{Sequence, UserId};
+use barrage_store::{AwayRange, InboxError, InboxStore};
 
 use super::dump;
 use super::engine::Engine;
 
 /// Takes a batch up to its last entry.
-async fn project(
+pub(super) async fn project(
     store: &dyn InboxStore,
     lane: u16,
     after: Sequence,
@@ -129,7 +126,7 @@ pub(crate) async fn prove(engine: Engine, events: usize) {
 }
 
 /// Recounts all users from the items.
-async fn assert_recounted(store: &dyn InboxStore) {
+pub(super) async fn assert_recounted(store: &dyn InboxStore) {
     let (mut from, mut users) = (UserNumber(0), 0);
     while let Some(found) = store.recount(from).await.unwrap() {
         assert_eq!(found.errors, 0, "{found:?}");
@@ -269,178 +266,4 @@ pub(crate) async fn couriers_of_two_lanes_share_users_without_a_deadlock(engine:
         }
     }
     assert_law(&*engine.store, &recount).await;
-}
-
-fn user(id: &str) -> UserId {
-    UserId::parse(id).unwrap()
-}
-
-fn group() -> ConversationId {
-    ConversationId::parse("g.fans").unwrap()
-}
-
-fn text(id: u64) -> Letter {
-    let id = MessageId::parse(&format!("m{id}")).unwrap();
-    Letter { id, kind: LetterKind::Text, body: "{\"text\":\"\u{5f39}\u{5e55}\"}".into() }
-}
-
-/// A lane that takes events one by one.
-struct Lane<'a> {
-    engine: &'a Engine,
-    at: u64,
-}
-
-impl Lane<'_> {
-    async fn take(&mut self, event: Event) -> Outcome {
-        let after = Sequence(self.at);
-        self.at += 1;
-        let entry = Entry { sequence: Sequence(self.at), at_ms: 1_000 + self.at, event };
-        project(&*self.engine.store, 3, after, &[entry]).await.unwrap().outcomes[0]
-    }
-
-    async fn letter(&mut self, sender: &str, to: &str) -> Outcome {
-        let (sender, to, letter) = (user(sender), user(to), text(self.at));
-        self.take(Event::Letter { sender, to, letter, standing: Standing::Stranger }).await
-    }
-}
-
-pub(crate) async fn a_letter_writes_six_rows_and_a_post_four(engine: Engine) {
-    let mut lane = Lane { engine: &engine, at: 0 };
-    lane.letter("fan", "host").await;
-    lane.letter("host", "fan").await;
-    lane.take(Event::Create { user: user("host"), group: group(), settings: GroupSettings::default() }).await;
-    for number in 0..30 {
-        let user = user(&format!("fan{number}"));
-        lane.take(Event::Join { user, group: group(), standing: Standing::Stranger }).await;
-    }
-    engine.install_counts().await;
-    for _ in 0..3 {
-        lane.letter("fan", "host").await;
-        assert_eq!(engine.rows_written().await, 6);
-        let letter = text(lane.at);
-        let post = Event::Post { sender: user("fan7"), group: group(), letter, mentions: Vec::new() };
-        assert!(matches!(lane.take(post).await, Outcome::Sent(..)));
-        assert_eq!(engine.rows_written().await, 4);
-    }
-}
-
-pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine) {
-    let mut lane = Lane { engine: &engine, at: 0 };
-    for _ in 0..4 {
-        lane.letter("host", "fan").await;
-        lane.letter("fan", "host").await;
-    }
-    lane.take(Event::Create { user: user("host"), group: group(), settings: GroupSettings::default() }).await;
-    for name in ["fan", "cat"] {
-        let joined = Event::Join { user: user(name), group: group(), standing: Standing::Stranger };
-        lane.take(joined).await;
-    }
-    for name in ["fan", "host", "fan", "host", "host"] {
-        let letter = text(lane.at);
-        lane.take(Event::Post { sender: user(name), group: group(), letter, mentions: vec![user("cat")] })
-            .await;
-    }
-    let store = &*engine.store;
-    let oldest = store.oldest(ConversationNumber(0), 10).await.unwrap();
-    assert_eq!(oldest.iter().map(|one| one.at_ms).collect::<Vec<_>>(), [Some(1_001), Some(1_012)]);
-    let [direct, grouped] = [oldest[0].number, oldest[1].number];
-    let position = Sequence(lane.at);
-    let error = store.trim(3, Sequence(lane.at - 1), direct, 1_006).await.unwrap_err();
-    assert!(matches!(error, InboxError::Fenced { lane: 3, .. }), "{error:?}");
-    assert_eq!(store.trim(3, position, direct, 1_006).await.unwrap(), 5);
-    // The oldest three of the group, both of the fan among them.
-    assert_eq!(store.trim(3, position, grouped, 1_015).await.unwrap(), 3);
-    assert_eq!(store.trim(3, position, grouped, 1_015).await.unwrap(), 0);
-    let left = store.items(&group(), ItemRange::After(Position(0)), 10).await.unwrap();
-    assert_eq!(left.iter().map(|stored| stored.item.position.0).collect::<Vec<_>>(), [4, 5]);
-    let unread = async |name: &str| {
-        let away = store.away(&user(name), AwayRange::after(Version(0)), 10).await.unwrap().unwrap();
-        (away.user.unread, away.group_unread, away.mentions.len())
-    };
-    // Eight letters of which five are gone: two of the host's are left, and one of the fan's.
-    assert_eq!((unread("host").await, unread("fan").await), ((2, 0, 0), (1, 2, 0)));
-    assert_eq!(unread("cat").await, (0, 2, 2));
-    assert_recounted(store).await;
-    // Own items that are gone stay own: a later place counts them, too.
-    for name in ["fan", "host"] {
-        let read = Place { user: user(name), conversation: group(), position: Position(4) };
-        lane.take(Event::Read(read)).await;
-    }
-    lane.letter("host", "fan").await;
-    assert_recounted(store).await;
-    assert_eq!(unread("fan").await, (2, 1, 0));
-}
-
-pub(crate) async fn erased_user_has_another_id_once_and_no_number_moves(engine: Engine) {
-    let mut lane = Lane { engine: &engine, at: 0 };
-    lane.letter("host", "fan").await;
-    lane.letter("fan", "host").await;
-    let (store, erased) = (&*engine.store, user("erased:0"));
-    assert_eq!(store.erase(&user("fan"), 10).await.unwrap(), 1);
-    assert!(store.rename(&user("fan"), &erased).await.unwrap());
-    assert!(!store.rename(&user("fan"), &user("erased:1")).await.unwrap(), "the row has its id no more");
-    assert!(!store.rename(&user("host"), &erased).await.unwrap(), "no two rows have one id");
-    let away = async |name: &str| store.away(&user(name), AwayRange::after(Version(0)), 10).await.unwrap();
-    assert!(away("fan").await.is_none());
-    let host = away("host").await.unwrap();
-    assert_eq!((host.user.unread, host.memberships[0].peer.as_ref()), (1, Some(&erased)));
-    let conversation = &host.memberships[0].conversation.id;
-    let items = store.items(conversation, ItemRange::After(Position(0)), 10).await.unwrap();
-    assert_eq!(items.iter().map(|stored| stored.sender.as_str()).collect::<Vec<_>>(), ["host", "erased:0"]);
-    assert_recounted(store).await;
-}
-
-pub(crate) async fn a_batch_out_of_order_is_refused(engine: Engine) {
-    let entry = |sequence| Entry {
-        sequence: Sequence(sequence),
-        at_ms: 1,
-        event: Event::Block { user: user("a"), other: user("b") },
-    };
-    for (after, entries) in [(5, vec![entry(5)]), (0, vec![entry(2), entry(2)]), (0, vec![entry(1 << 53)])] {
-        let error = project(&*engine.store, 0, Sequence(after), &entries).await.unwrap_err();
-        assert!(matches!(error, InboxError::Unacceptable(_)), "{error:?}");
-    }
-    // What could not be read at the end of a batch moves the lane on too.
-    let error = engine.store.project(4, Sequence::ZERO, Sequence(1), &[entry(2)]).await.unwrap_err();
-    assert!(matches!(error, InboxError::Unacceptable(_)), "{error:?}");
-    engine.store.project(4, Sequence::ZERO, Sequence(9), &[entry(2)]).await.unwrap();
-    engine.store.project(4, Sequence(9), Sequence(12), &[]).await.unwrap();
-    assert_eq!(engine.store.mark(4).await.unwrap(), Sequence(12));
-    let many: Vec<_> = (1..=1_001).map(entry).collect();
-    let error = project(&*engine.store, 0, Sequence::ZERO, &many).await.unwrap_err();
-    assert!(matches!(error, InboxError::Unacceptable(_)) && !error.is_retryable(), "{error:?}");
-    let error = project(&*engine.store, 0, Sequence(7), &[entry(8)]).await.unwrap_err();
-    assert!(matches!(error, InboxError::Fenced { lane: 0, expected: Sequence(7) }), "{error:?}");
-    project(&*engine.store, 0, Sequence::ZERO, &[entry(8)]).await.unwrap();
-    // A batch that comes again after a lost answer is fenced, and so has no second effect.
-    let error = project(&*engine.store, 0, Sequence::ZERO, &[entry(8)]).await.unwrap_err();
-    assert!(matches!(error, InboxError::Fenced { .. }), "{error:?}");
-}
-
-pub(crate) async fn items_are_read_in_both_directions(engine: Engine) {
-    let mut lane = Lane { engine: &engine, at: 0 };
-    for _ in 0..5 {
-        lane.letter("fan", "host").await;
-        lane.letter("host", "fan").await;
-    }
-    let id = ConversationId::direct(&user("fan"), &user("host"));
-    let positions = async |range, limit| {
-        let items = engine.store.items(&id, range, limit).await.unwrap();
-        items.iter().map(|stored| stored.item.position.0).collect::<Vec<_>>()
-    };
-    assert_eq!(positions(ItemRange::After(Position(3)), 3).await, [4, 5, 6]);
-    assert_eq!(positions(ItemRange::Before(Position(4)), 2).await, [2, 3]);
-    assert_eq!(positions(ItemRange::Before(Position(u64::MAX)), 2).await, [9, 10]);
-    assert_eq!(positions(ItemRange::After(Position(u64::MAX)), 2).await, [0; 0]);
-    let stranger = ConversationId::direct(&user("fan"), &user("stranger"));
-    assert!(engine.store.items(&stranger, ItemRange::After(Position(0)), 9).await.unwrap().is_empty());
-}
-
-pub(crate) async fn several_processes_can_open_new_tables_at_once(engine: Engine) {
-    engine.store.close().await;
-    engine.drop_tables().await;
-    let stores = tokio::join!(engine.again(), engine.again(), engine.again());
-    for store in [stores.0, stores.1, stores.2] {
-        assert_eq!(store.mark(0).await.unwrap(), Sequence::ZERO);
-    }
 }
