@@ -46,7 +46,7 @@ fn run_tier(tier: Tier) -> anyhow::Result<()> {
     if tier == Tier::Fast {
         run(nextest("fast", &[])?)?;
         web::unit_tests()?;
-        return slowest::print(&["fast"]);
+        return slowest::print(&["fast"], Vec::new());
     }
     lint::all_but_clippy()?;
     // Before the build, which embeds the page.
@@ -56,26 +56,29 @@ fn run_tier(tier: Tier) -> anyhow::Result<()> {
     web::check_packages()?;
     web::unit_tests()?;
     build.finish()?;
+    reports::forget_browser();
     let browser = Beside::start("npm run e2e:beside", browser_tests(BrowserTests::Beside)?)?;
     let mut together = run(nextest("together", &["--no-fail-fast"])?);
     // Tests that measure time begin when the browser has ended.
     let mut browser = browser.finish();
+    let browser_cases = reports::browser_cases();
     let mut again = Again::default();
     if together.is_err() {
         together = again.tests("together");
     }
     if browser.is_err() {
-        browser = again.browser(BrowserTests::Beside);
+        browser = again.browser(browser_cases.clone());
     }
+    reports::forget_browser();
     let mut stage = run(browser_tests(BrowserTests::Alone)?);
     if stage.is_err() {
-        stage = again.browser(BrowserTests::Alone);
+        stage = again.browser(reports::browser_cases());
     }
     let mut alone = run(nextest("alone", &["--no-fail-fast"])?);
     if alone.is_err() {
         alone = again.tests("alone");
     }
-    slowest::print(&["together", "alone"])?;
+    slowest::print(&["together", "alone"], browser_cases)?;
     again.print()?;
     together.and(browser).and(stage).and(alone)?;
     if tier == Tier::Full {

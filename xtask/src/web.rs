@@ -49,7 +49,7 @@ pub(crate) fn check_current() -> anyhow::Result<()> {
 }
 
 /// Tests in a browser that a command runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum BrowserTests {
     /// Tests that may run beside the Rust tests.
     Beside,
@@ -57,16 +57,22 @@ pub(crate) enum BrowserTests {
     Alone,
     /// Ten minutes of messages, for the heap and the nodes of the page.
     Long,
+    /// The tests of some files, by their paths below `web`.
+    Files(Vec<String>),
 }
 
 /// Returns the command of the tests in a browser, on the server of the development build.
 pub(crate) fn browser_tests(which: BrowserTests) -> anyhow::Result<std::process::Command> {
-    let script = match which {
-        BrowserTests::Beside => "e2e:beside",
-        BrowserTests::Alone => "e2e:alone",
-        BrowserTests::Long => "e2e:long",
+    let (script, files) = match which {
+        BrowserTests::Beside => ("e2e:beside", Vec::new()),
+        BrowserTests::Alone => ("e2e:alone", Vec::new()),
+        BrowserTests::Long => ("e2e:long", Vec::new()),
+        BrowserTests::Files(files) => ("e2e:files", files),
     };
     let mut tests = npm(&["run", "--silent", script])?;
+    if !files.is_empty() {
+        tests.arg("--").args(files);
+    }
     tests.env("BARRAGE_BIN", root().join("target/debug/barrage"));
     Ok(tests)
 }

@@ -25,12 +25,14 @@ pub fn signal(name: &str, processes: impl IntoIterator<Item = impl AsRef<str>>) 
     any
 }
 
-/// Waits until a process has closed its files: it is gone, or waits for its parent.
+/// Waits until a process has closed its files: it is gone, or waits for its parent without any other thread.
 pub(crate) async fn ended(process: u32) {
     let has_ended = async || {
-        // The state follows the name, which may have blanks and brackets of its own.
+        // The state follows the name, which may have blanks and brackets of its own. It is that of the first
+        // thread, which may end before others that still hold files and locks.
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count);
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']) && threads <= 1)
     };
     wait::until_true(START_MAX, "the end of a killed process", has_ended).await;
 }

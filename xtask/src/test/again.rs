@@ -7,6 +7,8 @@ use anyhow::bail;
 
 /// Maximum tests of a profile that run a second time. More failures are no accident of a busy machine.
 const TESTS_MAX: usize = 8;
+/// Maximum files of the browser's tests that run a second time, each as a whole: its tests share a server.
+const FILES_MAX: usize = 5;
 
 /// The tests that passed only in their second run.
 #[derive(Debug, Default)]
@@ -29,10 +31,19 @@ impl Again {
         Ok(())
     }
 
-    /// Runs a group of the browser's tests once more, with nothing beside them.
-    pub(super) fn browser(&mut self, which: BrowserTests) -> anyhow::Result<()> {
-        run(browser_tests(which)?)?;
-        self.0.push(format!("the browser's tests {which:?}"));
+    /// Runs the files of the browser's failed tests once more, with nothing beside them.
+    ///
+    /// # Errors
+    /// A test failed again, too many files had failed, or no report names them.
+    pub(super) fn browser(&mut self, cases: Vec<reports::Case>) -> anyhow::Result<()> {
+        let failed: Vec<_> = cases.into_iter().filter(|case| case.failed).collect();
+        let mut files: Vec<_> = failed.iter().map(|case| case.binary.clone()).collect();
+        files.dedup();
+        if files.is_empty() || files.len() > FILES_MAX {
+            bail!("{} files of the browser's tests failed; up to {FILES_MAX} are run again", files.len());
+        }
+        run(browser_tests(BrowserTests::Files(files))?)?;
+        self.0.extend(failed.into_iter().map(|case| format!("{} {}", case.binary, case.name)));
         Ok(())
     }
 

@@ -1,11 +1,13 @@
-//! The reports of nextest, in JUnit's format.
+//! The reports of nextest, in JUnit's format, and of the browser's tests, in lines of JSON.
+
+use serde_json::Value;
 
 use crate::run::root;
 
 /// One test of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Case {
-    /// Binary of the test, such as `barrage-bus::it`.
+    /// Binary of the test, such as `barrage-bus::it`; file of a test in the browser, such as `e2e/axe.test.mjs`.
     pub(super) binary: String,
     pub(super) name: String,
     pub(super) secs: f64,
@@ -16,6 +18,27 @@ pub(super) struct Case {
 pub(super) fn cases(profile: &str) -> Vec<Case> {
     let report = root().join("target/nextest").join(profile).join("junit.xml");
     std::fs::read_to_string(report).map(|text| parse(&text)).unwrap_or_default()
+}
+
+/// Returns the tests of the last run in a browser: none when the run did not begin.
+pub(super) fn browser_cases() -> Vec<Case> {
+    let report = root().join("target/browser-tests.ndjson");
+    std::fs::read_to_string(report).map(|text| parse_browser(&text)).unwrap_or_default()
+}
+
+/// Removes the report of an earlier run in a browser, so that nobody reads it as that of the next one.
+pub(super) fn forget_browser() {
+    drop(std::fs::remove_file(root().join("target/browser-tests.ndjson")));
+}
+
+fn parse_browser(report: &str) -> Vec<Case> {
+    let of_line = |line: &str| {
+        let test: Value = serde_json::from_str(line).ok()?;
+        let text = |name: &str| test[name].as_str().map(str::to_owned);
+        let (secs, failed) = (test["secs"].as_f64()?, test["failed"].as_bool()?);
+        Some(Case { binary: text("file")?, name: text("name")?, secs, failed })
+    };
+    report.lines().filter_map(of_line).collect()
 }
 
 fn parse(report: &str) -> Vec<Case> {
@@ -50,5 +73,12 @@ mod tests {
             parse(report),
             [case("barrage-bus::it", "a::b", 1.25, true), case("flow", "c", 0.1, false)]
         );
+    }
+    #[test]
+    fn tests_in_a_browser_are_read_and_a_broken_line_is_skipped() {
+        let report =
+            "{\"file\":\"e2e/a.test.mjs\",\"name\":\"one\",\"secs\":1.5,\"failed\":true}\n{\"file\":\"e2e/b";
+        let (binary, name) = ("e2e/a.test.mjs".to_owned(), "one".to_owned());
+        assert_eq!(parse_browser(report), [Case { binary, name, secs: 1.5, failed: true }]);
     }
 }

@@ -1,4 +1,4 @@
-//! The slowest tests of a run, from nextest's reports.
+//! The slowest tests of a run, from its reports.
 
 use super::reports;
 use crate::run::say;
@@ -6,16 +6,16 @@ use crate::run::say;
 /// Number of slowest tests that are printed.
 const SHOWN: usize = 10;
 
-/// Prints the slowest tests of the last run of each profile.
-pub(super) fn print(profiles: &[&str]) -> anyhow::Result<()> {
-    let mut tests = Vec::new();
+/// Prints the slowest tests of the last run of each profile, and of tests in a browser.
+pub(super) fn print(profiles: &[&str], browser: Vec<reports::Case>) -> anyhow::Result<()> {
+    let mut tests = browser;
     for profile in profiles {
-        tests.extend(reports::cases(profile).into_iter().map(|case| (case.secs, case.binary, case.name)));
+        tests.extend(reports::cases(profile));
     }
-    tests.sort_by(|a, b| b.0.total_cmp(&a.0));
+    tests.sort_by(|a, b| b.secs.total_cmp(&a.secs));
     say("\nslowest tests")?;
     tests
         .iter()
         .take(SHOWN)
-        .try_for_each(|(secs, binary, name)| say(&format!("{secs:>8.1} s  {binary} {name}")))
+        .try_for_each(|test| say(&format!("{:>8.1} s  {} {}", test.secs, test.binary, test.name)))
 }

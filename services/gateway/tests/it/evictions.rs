@@ -57,13 +57,7 @@ impl Connection {
             Transport::Poll => {
                 let path = format!("/v1/rooms/{room}/poll?after=0&wait_secs=30&ack=");
                 let poll = RawHttp::get(address, &path, Some(token)).await;
-                // Connections of the case before may still leave meanwhile.
-                let mut least = before;
-                until(|| {
-                    least = least.min(member.viewers());
-                    member.viewers() > least
-                })
-                .await;
+                until(|| member.viewers() > before).await;
                 Connection::Poll(poll)
             }
         }
@@ -126,6 +120,8 @@ async fn every_eviction_and_notice_reaches_every_transport() {
     for (number, cause) in causes.into_iter().enumerate() {
         for transport in transports {
             let case = format!("{cause:?} on {transport:?}");
+            // The connections of the case before have left.
+            until(|| member.viewers() == 0).await;
             let (room, user) = (format!("{cause:?}-{transport:?}"), format!("user-{number}-{transport:?}"));
             let settings = RoomSettings::default();
             fleet.bus.change(Change::Room(room.parse().unwrap(), settings.clone())).await.unwrap();
