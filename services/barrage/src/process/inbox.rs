@@ -1,24 +1,16 @@
-//! The lanes and the tables of letters, and the courier between them.
+//! The lanes and the tables of letters.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use barrage_bus::{BusMetrics, EmbeddedLanes, EmbeddedMail, Lanes, Mail, NatsLanes, NatsMail};
-use barrage_courier::{CourierError, CourierMetrics, MailSink, Mailer, NoMail};
 use barrage_protocol::Sequence;
-use barrage_store::{InboxReads, InboxStore, PostgresInbox, SqliteInbox};
+use barrage_store::{InboxReads, PostgresInbox, SqliteInbox};
 use barrage_uplink::InboxParts;
 
-use super::context::ProcessContext;
-use super::media;
 use crate::config::Config;
 use crate::data_dir;
-use crate::supervise::{Stage, Supervisor, Task, Wakeup};
-
-/// Wait before a courier that could not go on is started again, in a process with other roles.
-const AGAIN: Duration = Duration::from_secs(10);
 
 /// Lanes and tables, which the uplink and the courier of a process share.
 #[derive(Clone)]
@@ -63,60 +55,6 @@ impl Inbox {
             secret: self.secret,
             config: config.inbox.limits.clone(),
         }
-    }
-
-    /// Starts the courier. What the lanes hold at the shutdown is taken before its end, for a bounded time.
-    pub(super) fn start_courier(
-        &self,
-        context: &ProcessContext,
-        tasks: &mut Supervisor,
-    ) -> anyhow::Result<()> {
-        let (config, stop) = (context.config.inbox.courier.clone(), context.stop.archiver.clone());
-        let metrics = CourierMetrics::new(&context.registry)?;
-        let store = Arc::clone(&self.store) as Arc<dyn InboxStore>;
-        let sink: Arc<dyn MailSink> = match &context.mail {
-            Some(mail) => {
-                let (mail, store) = (Arc::clone(mail), Arc::clone(&store));
-                let (queue, mailer) = Mailer::new(&config, self.lanes.lanes(), mail, store, metrics.clone());
-                let mailer = mailer.with_addresses(media::of_messages(context)?);
-                let stop = stop.clone();
-                tasks.spawn(Task::new("mail", Stage::Archiver), Wakeup::OwnTimer, async move {
-                    mailer.run(stop).await;
-                    Ok(())
-                });
-                Arc::new(queue)
-            }
-            None => Arc::new(NoMail),
-        };
-        let parts = barrage_courier::Parts { lanes: Arc::clone(&self.lanes), store, sink };
-        // Rooms must not end with the inbox: in a process with other roles the courier is started again.
-        let is_alone = !context.roles.is_public();
-        tasks.spawn(Task::new("courier", Stage::Archiver), Wakeup::Supervisor, async move {
-            loop {
-                match barrage_courier::run(config.clone(), parts.clone(), metrics.clone(), stop.clone()).await
-                {
-                    Ok(report) => {
-                        tracing::info!(events = report.events, "the courier stopped");
-                        return Ok(());
-                    }
-                    Err(CourierError::Store { lane, after, source }) if !is_alone => {
-                        let cause = std::error::Error::source(&source).map(ToString::to_string);
-                        tracing::error!(
-                            lane,
-                            %after,
-                            error = %source,
-                            cause = cause.unwrap_or_default(),
-                            "the courier cannot go on; letters wait in the lanes"
-                        );
-                        if stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_none() {
-                            return Ok(());
-                        }
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        });
-        Ok(())
     }
 }
 

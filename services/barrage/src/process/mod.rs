@@ -6,6 +6,7 @@ mod breakers;
 mod build_info;
 mod conntrack;
 mod context;
+mod courier;
 mod fleet_ledger;
 mod inbox;
 pub(crate) mod irc;

@@ -25,7 +25,7 @@ use super::breakers::{Breakers, SwitchMetrics};
 use super::context::ProcessContext;
 use super::listeners::Listeners;
 use super::media::MediaListeners;
-use super::{audit, fleet_ledger, media};
+use super::{audit, courier, fleet_ledger, media};
 use crate::replay::{self, Replay};
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
 
@@ -74,7 +74,7 @@ impl Services {
             start_webhooks(context, store, tasks)?;
         }
         if let Some(inbox) = context.inbox.as_ref().filter(|_| roles.courier) {
-            inbox.start_courier(context, tasks)?;
+            courier::start(context, inbox, tasks)?;
         }
         let quota = match roles.needs_quota() {
             true => Some(start_quota(context, tasks)?),
