@@ -20,14 +20,16 @@ export function binary() {
   return path;
 }
 
-/** Returns the environment of the server: without the caller's BARRAGE_* variables, which are
- * configuration, and with high limits, because tests post faster than people. */
+/** Settings of every server: high limits, because tests post faster than people, and no chat is dropped because the machine compiles beside. */
+const SETTINGS = { UPLINK__LIMITS__ADDRESS_PER_S: '1000000', UPLINK__LIMITS__USER_PER_S: '1000000', GATEWAY__OVERLOAD__LAG_MS_MAX: '60000' };
+
+/** Returns the environment of the server, without the caller's BARRAGE_* variables, which are configuration. */
 function environment(settings = {}) {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('BARRAGE_'));
-  const limits = ['ADDRESS_PER_S', 'USER_PER_S'].map((name) => [`BARRAGE_UPLINK__LIMITS__${name}`, '1000000']);
   // `cargo xtask test` installs a nats-server there when the machine has none.
   const path = `${fileURLToPath(new URL('../../target/tools/nats/bin', import.meta.url))}:${process.env.PATH}`;
-  return Object.fromEntries([...others, ...limits, ['PATH', path], ...Object.entries(settings).map(([name, value]) => [`BARRAGE_${name}`, value])]);
+  const all = Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => [`BARRAGE_${name}`, value]);
+  return Object.fromEntries([...others, ['PATH', path], ...all]);
 }
 
 export function pause(ms) {

@@ -6,6 +6,9 @@ import { whyOf } from './texts/words.ts';
 export class Blocks {
   #users = new Set<string>();
   #preferences: Preferences | null = null;
+  /** Rules that the server has; those above may have a change that is being saved. */
+  #saved: Preferences | null = null;
+  #saving: Promise<void> = Promise.resolve();
   #loading: Promise<void> | null = null;
 
   /** Calls `changed` after each change, and `failed` with a reason in words. */
@@ -34,15 +37,11 @@ export class Blocks {
     return this.#loading;
   }
 
-  async prefer(preferences: Preferences): Promise<void> {
-    const before = this.#preferences;
-    this.#preferences = preferences;
-    const changed = await this.inbox.prefer(preferences);
-    if (changed.kind === 'refused') {
-      this.#preferences = before;
-      this.failed(whyOf(changed));
-    }
-    this.changed();
+  /** Changes some of the rules. Changes are saved one after the other, so that a quick second one keeps the first. */
+  prefer(change: Partial<Preferences>): Promise<void> {
+    if (this.#preferences !== null) this.#preferences = { ...this.#preferences, ...change };
+    this.#saving = this.#saving.then(() => this.#save());
+    return this.#saving;
   }
 
   async block(user: string): Promise<void> {
@@ -65,8 +64,21 @@ export class Blocks {
       this.#loading = null;
       return;
     }
-    this.#preferences = answer.preferences;
+    this.#preferences = this.#saved = answer.preferences;
     this.#users = new Set(answer.blocked);
+    this.changed();
+  }
+
+  async #save(): Promise<void> {
+    const wanted = this.#preferences;
+    if (wanted === null || wanted === this.#saved) return;
+    const changed = await this.inbox.prefer(wanted);
+    if (changed.kind === 'refused') {
+      this.#preferences = this.#saved;
+      this.failed(whyOf(changed));
+    } else {
+      this.#saved = wanted;
+    }
     this.changed();
   }
 }

@@ -46,12 +46,12 @@ export class PreferencesView implements View {
     const policies = POLICIES.map((policy) => {
       const radio = input('radio', 'letter-policy', policy, now.policy === policy);
       radio.dataset['key'] = policy;
-      radio.addEventListener('change', () => void blocks.prefer({ ...now, policy }));
+      radio.addEventListener('change', () => void blocks.prefer({ policy }));
       return element('label', 'letter-choice', radio, element('span', '', t(`policy_${policy}`)));
     });
     const receipts = input('checkbox', 'letter-receipts', 'shown', now.receipts === 'shown');
     receipts.dataset['key'] = 'receipts';
-    receipts.addEventListener('change', () => void blocks.prefer({ ...now, receipts: receipts.checked ? 'shown' : 'hidden' }));
+    receipts.addEventListener('change', () => void blocks.prefer({ receipts: receipts.checked ? 'shown' : 'hidden' }));
     return [
       element('fieldset', '', element('legend', '', t('whoMayWrite')), ...policies),
       element('fieldset', '', element('label', 'letter-choice', receipts, element('span', '', t('receipts'))), element('p', 'empty', t('receiptsHint'))),

@@ -89,13 +89,11 @@ export class List {
     if (held === null) this.#removeHeld(body);
     if (!this.events.shows(body, sequence)) return;
     this.#push(message(body, sequence, origin, held));
-    if (this.#live.silent && (body.type === 'gift' || body.type === 'super_chat')) this.spoken.money(body);
   }
 
   /** Adds a sentence of the page itself. */
   say(key: Key, values: Record<string, string | number> = {}): void {
     this.#push({ kind: 'note', key, values });
-    if (this.#live.silent) this.spoken.say(t(key, values));
   }
 
   /** Adds a sentence of the server. */
@@ -209,6 +207,7 @@ export class List {
     this.#flushedMs = nowMs;
     const entries = this.#pending.take();
     this.#live.rows(entries.length);
+    if (this.#live.silent) for (const entry of entries) this.#announce(entry);
     // The scroll event of a reader who has just scrolled up may come after this flush.
     if (this.#following && this.root.scrollTop < this.#followedPx - 1) this.#scrolled();
     if (!this.#following && this.#rows.count + entries.length > ROWS_READ_MAX) this.#attached = false;
@@ -221,6 +220,12 @@ export class List {
       this.#label();
     }
   };
+
+  /** Announces what a screen reader hears also while it does not read the list: money, and sentences of the page. */
+  #announce(entry: Entry): void {
+    if (entry.kind === 'note') this.spoken.say(t(entry.key, entry.values));
+    if (entry.kind === 'message' && entry.body.type !== 'chat') this.spoken.money(entry.body);
+  }
 
   #read(messages: Page['messages']): Message[] {
     const user = this.events.user();

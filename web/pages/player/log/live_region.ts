@@ -8,12 +8,15 @@ export class LiveRegion {
   #second = 0;
   #inSecond = 0;
   #inSecondBefore = 0;
+  #isFlood = false;
+  /** Changes whose frame has not been laid out yet. */
+  #changes = 0;
 
   constructor(private readonly log: HTMLElement) {}
 
   /** Whether nothing is read now. */
   get silent(): boolean {
-    return this.log.getAttribute('aria-live') === 'off';
+    return this.#isFlood || this.#changes > 0;
   }
 
   /** Counts rows that are about to be added. */
@@ -25,16 +28,24 @@ export class LiveRegion {
       this.#inSecond = 0;
     }
     this.#inSecond += count;
-    const live = Math.max(this.#inSecond, this.#inSecondBefore) > SPOKEN_PER_SECOND_MAX ? 'off' : 'polite';
-    if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
+    this.#isFlood = Math.max(this.#inSecond, this.#inSecondBefore) > SPOKEN_PER_SECOND_MAX;
+    this.#write();
   }
 
-  /** Makes a change that screen readers do not read: its rows are not new. */
+  /** Makes a change that screen readers do not read: its rows are not new. A flood stays silent behind it. */
   silently(change: () => void): void {
-    const live = this.log.getAttribute('aria-live');
-    this.log.setAttribute('aria-live', 'off');
-    change();
+    this.#changes += 1;
+    this.#write();
     // Assistive technology reads the attribute when the change is laid out.
-    requestAnimationFrame(() => live !== null && this.log.setAttribute('aria-live', live));
+    requestAnimationFrame(() => {
+      this.#changes -= 1;
+      this.#write();
+    });
+    change();
+  }
+
+  #write(): void {
+    const live = this.silent ? 'off' : 'polite';
+    if (this.log.getAttribute('aria-live') !== live) this.log.setAttribute('aria-live', live);
   }
 }

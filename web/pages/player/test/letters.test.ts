@@ -149,15 +149,38 @@ test('rules and blocks show at once what the server took, and go back where it r
   isDown = false;
   await blocks.load();
   expect([blocks.has('mallory'), blocks.preferences?.policy]).toEqual([true, 'requests']);
-  await blocks.prefer({ policy: 'known', receipts: 'shown' });
+  await blocks.prefer({ policy: 'known' });
   await blocks.block('bob');
   await blocks.unblock('mallory');
   expect([blocks.preferences?.policy, blocks.users]).toEqual(['known', ['bob']]);
   isDown = true;
-  await blocks.prefer({ policy: 'everyone', receipts: 'shown' });
+  await blocks.prefer({ policy: 'everyone' });
   await blocks.block('cy');
   await blocks.unblock('bob');
   expect([blocks.preferences?.policy, blocks.users, failures.length]).toEqual(['known', ['bob'], 3]);
+});
+
+test('a change of the rules while another one is saved keeps both', async () => {
+  const sent: object[] = [];
+  const answers: (() => void)[] = [];
+  const prefer = (preferences: object) => {
+    sent.push(preferences);
+    return new Promise<{ kind: 'accepted' }>((resolve) => answers.push(() => resolve({ kind: 'accepted' })));
+  };
+  const preferences = async () => ({ preferences: { policy: 'requests' as const, receipts: 'shown' as const }, blocked: [] });
+  const accept = async () => ({ kind: 'accepted' as const });
+  const blocks = new Blocks({ preferences, prefer, block: accept, unblock: accept }, () => undefined, () => undefined);
+  await blocks.load();
+  void blocks.prefer({ policy: 'known' });
+  await settle();
+  const both = blocks.prefer({ receipts: 'hidden' });
+  await settle();
+  expect([sent, blocks.preferences]).toEqual([[{ policy: 'known', receipts: 'shown' }], { policy: 'known', receipts: 'hidden' }]);
+  answers[0]!();
+  await settle();
+  answers[1]!();
+  await both;
+  expect(sent.at(-1)).toEqual({ policy: 'known', receipts: 'hidden' });
 });
 
 test('the button of a fan group offers what its viewer may do', () => {
