@@ -1,6 +1,6 @@
 // Measures one engine in a page of its own: frames that the screen gets, the main thread's time, and boxes.
 
-import { newContext } from '../e2e/browser.mjs';
+import { MOVING, newContext } from '../e2e/browser.mjs';
 import { overlaps } from '../e2e/measure.mjs';
 import { pause } from '../e2e/server.mjs';
 
@@ -16,7 +16,7 @@ const PAGE = `<!doctype html><body style="margin:0;background:#223"><div id="sta
 
 /** Opens a page with the engine, lets it fill, and measures it for some seconds. */
 export async function measureEngine(browser, scripts, name, { texts, perSecond, fillMs, measureMs }) {
-  const context = await newContext(browser, { viewport: SIZE });
+  const context = await newContext(browser, { ...MOVING, viewport: SIZE });
   const page = await context.newPage();
   const faults = [];
   page.on('pageerror', (error) => faults.push(error.message));

@@ -2,7 +2,7 @@
 // `node bench/soak.mjs --minutes 10 --painter canvas`. Both must stay level.
 
 import { parseArgs } from 'node:util';
-import { launch, newContext } from '../e2e/browser.mjs';
+import { launch, MOVING, newContext } from '../e2e/browser.mjs';
 import { pause } from '../e2e/server.mjs';
 import { bundled } from './bundle.mjs';
 import { texts } from './texts.mjs';
@@ -11,7 +11,7 @@ const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1
 const MINUTE_MS = 60_000;
 
 const browser = await launch();
-const page = await (await newContext(browser, { viewport: { width: 1280, height: 540 } })).newPage();
+const page = await (await newContext(browser, { ...MOVING, viewport: { width: 1280, height: 540 } })).newPage();
 await page.addScriptTag({ content: await bundled('packages/stage/src/index.ts') });
 await page.evaluate(([painter, list]) => {
   const container = document.createElement('div');

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { violations } from './axe.mjs';
-import { launch, newContext } from './browser.mjs';
+import { launch, MOVING, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Host } from './embed/host.mjs';
 import { Server, until } from './server.mjs';
@@ -41,7 +41,7 @@ after(async () => {
 });
 
 async function visit(path) {
-  const context = await newContext(browser, { viewport: { width: 1280, height: 900 }, locale: 'en-US' });
+  const context = await newContext(browser, { ...MOVING, viewport: { width: 1280, height: 900 }, locale: 'en-US' });
   const opened = await context.newPage();
   opened.on('pageerror', (error) => faults.push(`error: ${error.message}`));
   opened.on('dialog', (dialog) => {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chats, connected, launch, newContext, open, send } from './browser.mjs';
+import { chats, connected, launch, MOVING, newContext, open, send } from './browser.mjs';
 import { pause, Server, until } from './server.mjs';
 
 let server;
@@ -37,7 +37,7 @@ function gatewayOf(page) {
 
 /** Creates a browser context whose pages list the hosts of their sockets in `window.gateways`. */
 async function noting(browser) {
-  const context = await newContext(browser, { locale: 'en-US' });
+  const context = await newContext(browser, { ...MOVING, locale: 'en-US' });
   await context.addInitScript(() => {
     window.gateways = [];
     const Real = window.WebSocket;

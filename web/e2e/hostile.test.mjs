@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { chats, launch, open } from './browser.mjs';
+import { chats, launch, MOVING, open } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Server, until } from './server.mjs';
 import { Source } from './source.mjs';
@@ -24,7 +24,7 @@ after(async () => {
 });
 
 test('scripts in texts, names and gifts are shown as text and never run', async () => {
-  const page = await open(browser, server);
+  const page = await open(browser, server, MOVING);
   const requests = [];
   page.on('request', (request) => requests.push(request.url()));
   const token = await server.token('mallory');

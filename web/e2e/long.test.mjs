@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { open } from './browser.mjs';
+import { MOVING, open } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { pause, until } from './server.mjs';
 import { birthday, Source } from './source.mjs';
@@ -45,7 +45,7 @@ function everything() {
 }
 
 test(`${SECS} s at ${PER_SECOND} messages a second leave heap, nodes and listeners as they were`, async (t) => {
-  const page = await open(site.browser, site.server, { viewport: { width: 1280, height: 720 } });
+  const page = await open(site.browser, site.server, { ...MOVING, viewport: { width: 1280, height: 720 } });
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable');
   await session.send('HeapProfiler.enable');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { violations } from './axe.mjs';
-import { launch, newContext } from './browser.mjs';
+import { launch, MOVING, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Server, until } from './server.mjs';
 
@@ -37,7 +37,7 @@ after(async () => {
 });
 
 async function open(query, viewport = { width: 800, height: 600 }) {
-  const context = await newContext(browser, { viewport, locale: 'en-US' });
+  const context = await newContext(browser, { ...MOVING, viewport, locale: 'en-US' });
   const page = await context.newPage();
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
   page.on('dialog', (dialog) => void dialog.dismiss(faults.push(`dialog: ${dialog.message()}`)));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chats, gifts, launch, open, send } from './browser.mjs';
+import { chats, gifts, launch, MOVING, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 
 let server;
@@ -28,7 +28,7 @@ async function closing(pages, run) {
 
 test('a message of one page appears in the list and on the stage of another', async () => {
   const ann = await open(browser, server, { query: '?name=Ann' });
-  const bob = await open(browser, server, { query: '?name=Bob' });
+  const bob = await open(browser, server, { ...MOVING, query: '?name=Bob' });
   await closing([ann, bob], async () => {
     await send(ann, '你好，世界 hello');
     await bob.waitForSelector('#flight .danmaku', { state: 'attached' });

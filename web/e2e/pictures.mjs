@@ -2,7 +2,7 @@
 // the overlay with its samples, the replay player with the demo recording.
 
 import { fileURLToPath } from 'node:url';
-import { launch, newContext, open } from './browser.mjs';
+import { launch, MOVING, newContext, open } from './browser.mjs';
 import { reader, request, write } from './letters.mjs';
 import { pause, Server } from './server.mjs';
 import { birthday, Source } from './source.mjs';
@@ -85,7 +85,7 @@ async function consoles(browser) {
     const mia = await server.token('mia', 'moderator');
     await busyRoom(server, mia);
     for (const [name, options] of Object.entries(CONSOLES)) {
-      const page = await (await newContext(browser, options)).newPage();
+      const page = await (await newContext(browser, { ...MOVING, ...options })).newPage();
       await page.goto(`${server.origin}/moderate/?room=demo#token=${mia}`);
       await page.waitForSelector('#review-list li');
       await page.waitForSelector('#poll-running:not([hidden])');
@@ -107,7 +107,7 @@ async function player(browser) {
   const source = await Source.start();
   source.user = 'mia';
   for (const [name, options] of Object.entries(PICTURES)) {
-    const page = await open(browser, source, { token: TOKEN, ...options });
+    const page = await open(browser, source, { ...MOVING, token: TOKEN, ...options });
     await evening(source);
     if (name === 'player-menu') await page.click('#list .row:has-text("what comes next") .who');
     await page.screenshot({ path: picture(`${name}.jpg`), type: 'jpeg', quality: 80 });
@@ -185,7 +185,7 @@ async function overlay(browser) {
   const server = await Server.start();
   try {
     for (const [name, { query, viewport }] of Object.entries(OVERLAYS)) {
-      const page = await (await newContext(browser, { viewport, locale: 'en-US' })).newPage();
+      const page = await (await newContext(browser, { ...MOVING, viewport, locale: 'en-US' })).newPage();
       await page.goto(`${server.origin}/overlay/?preview=1&${query}`);
       await page.evaluate((background) => Object.assign(document.documentElement.style, { background }), STREAM);
       await pause(3 * FLY_MS);
@@ -193,7 +193,7 @@ async function overlay(browser) {
       await page.context().close();
     }
     for (const [name, options] of Object.entries(BUILDERS)) {
-      const page = await (await newContext(browser, { viewport: { width: 1280, height: 900 }, ...options })).newPage();
+      const page = await (await newContext(browser, { ...MOVING, viewport: { width: 1280, height: 900 }, ...options })).newPage();
       // The page shows its own address; the samples need no server.
       await page.route('https://chat.example/**', (route) => route.fulfill({ path: `${DIST}${new URL(route.request().url()).pathname.slice(1).replace(/\/$/u, '/index.html')}` }));
       await page.goto('https://chat.example/overlay/');
@@ -215,7 +215,7 @@ async function element(browser) {
   const source = await Source.start();
   source.user = 'mia';
   for (const [name, options] of Object.entries(ELEMENTS)) {
-    const page = await (await newContext(browser, options)).newPage();
+    const page = await (await newContext(browser, { ...MOVING, ...options })).newPage();
     await page.goto(`${source.origin}/overlay/index.html`);
     await page.addScriptTag({ url: `${source.origin}/sdk/element.js` });
     await page.evaluate(([token, height]) => {
@@ -251,7 +251,7 @@ async function replay(browser) {
   const server = await Server.start();
   try {
     for (const [name, options] of Object.entries(REPLAYS)) {
-      const page = await (await newContext(browser, options)).newPage();
+      const page = await (await newContext(browser, { ...MOVING, ...options })).newPage();
       await page.goto(`${server.origin}/replay/`);
       await page.setInputFiles('#danmaku-file', RECORDING);
       await page.waitForSelector('#loaded:not([hidden])');

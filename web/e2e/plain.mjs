@@ -1,14 +1,14 @@
 // A page that shows as many danmaku as the stage, without the product's code: the least that this machine and
 // browser need for it. Costs of the stage are compared with it, because machines differ.
 
-import { newContext } from './browser.mjs';
+import { MOVING, newContext } from './browser.mjs';
 
 /** Milliseconds in which a danmaku crosses the page, as on the stage. */
 const CROSSING_MS = 9_000;
 
 /** Opens the page; it is full from the start, and shows `perSecond` new danmaku a second. */
 export async function openPlain(browser, size, perSecond) {
-  const context = await newContext(browser, size);
+  const context = await newContext(browser, { ...MOVING, ...size });
   const page = await context.newPage();
   await page.evaluate(
     ([crossingMs, everyMs]) => {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chats, gifts, open, send } from './browser.mjs';
+import { chats, gifts, MOVING, open, send } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { Server, until } from './server.mjs';
 
@@ -24,17 +24,17 @@ async function createRoom(room) {
 }
 
 /** Opens the page as a user with a token of a role, in a room of its own. */
-async function member(user, role, room) {
-  return open(site.browser, site.server, { query: `?room=${room}`, token: await site.server.token(user, role, room) });
+async function member(user, role, room, options = {}) {
+  return open(site.browser, site.server, { ...options, query: `?room=${room}`, token: await site.server.token(user, role, room) });
 }
 
 /** Returns a moderator and a viewer in a new room. */
-async function two() {
+async function two(options = {}) {
   seats += 1;
   const room = `seat-${seats}`;
   await createRoom(room);
-  const mia = await member('mia', 'moderator', room);
-  const ann = await member('ann', 'viewer', room);
+  const mia = await member('mia', 'moderator', room, options);
+  const ann = await member('ann', 'viewer', room, options);
   return { room, mia, ann };
 }
 
@@ -283,7 +283,7 @@ test('blocked users and words are hidden, a report reaches the moderators, and s
 });
 
 test('gifts make combos, super chats stay on top, and reactions rise', async () => {
-  const { mia, ann } = await two();
+  const { mia, ann } = await two(MOVING);
   await ann.click('#gift-button');
   await ann.click('#gift-quantities button:has-text("×10")');
   await ann.click('[data-gift=star]');

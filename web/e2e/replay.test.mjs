@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { violations } from './axe.mjs';
-import { launch, newContext } from './browser.mjs';
+import { launch, MOVING, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { pause, Server, until } from './server.mjs';
 
@@ -23,7 +23,7 @@ after(async () => {
 });
 
 async function visit(query = '', options = {}) {
-  const context = await newContext(browser, { viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
+  const context = await newContext(browser, { ...MOVING, viewport: { width: 1280, height: 800 }, locale: 'en-US', ...options });
   const made = await context.newPage();
   made.faults = [];
   made.on('pageerror', (error) => made.faults.push(`error: ${error.message}`));

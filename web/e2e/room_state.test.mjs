@@ -1,20 +1,20 @@
-// A moderator, a viewer and a newcomer in two browsers: what the moderator does is seen by both viewers,
+// A moderator, a viewer and a newcomer: what the moderator does is seen by both viewers,
 // whether they were there or come later.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chats, launch, open, send } from './browser.mjs';
+import { chats, launch, MOVING, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 
 let server;
-let browsers;
+let browser;
 
 before(async () => {
   server = await Server.start();
-  browsers = [await launch(), await launch()];
+  browser = await launch();
 });
 after(async () => {
-  for (const browser of browsers ?? []) await browser.close();
+  await browser?.close();
   await server?.stop();
 });
 
@@ -37,8 +37,8 @@ function shown(page) {
 
 test('a newcomer sees what a viewer sees: title, rules and the pinned message', async () => {
   const host = await server.token('hal', 'host');
-  const moderator = await open(browsers[0], server, { token: await server.token('mia', 'moderator') });
-  const ann = await open(browsers[1], server, { token: await server.token('ann') });
+  const moderator = await open(browser, server, { token: await server.token('mia', 'moderator') });
+  const ann = await open(browser, server, { token: await server.token('ann') });
   await send(ann, 'a fine message');
   await until('the moderator sees it', async () => (await chats(moderator)).includes('a fine message'));
   const post = await server.post(host, { type: 'chat', id: 'h-1', text: 'no <b>spoilers</b>' });
@@ -51,7 +51,7 @@ test('a newcomer sees what a viewer sees: title, rules and the pinned message', 
     body: JSON.stringify({ title: 'Launch <i>night</i>' }),
   });
   assert.equal(put.status, 200);
-  const newcomer = await open(browsers[1], server, { query: '?name=New' });
+  const newcomer = await open(browser, server, { query: '?name=New' });
   for (const page of [ann, moderator, newcomer]) {
     await until('the state is shown', async () => {
       const { title, pinned, rules } = await shown(page);
@@ -61,7 +61,7 @@ test('a newcomer sees what a viewer sees: title, rules and the pinned message', 
   assert.equal(await newcomer.title(), 'Launch <i>night</i> · Barrage');
   await act(host, { type: 'slow_mode', secs: 0 });
   await act(host, { type: 'unpin' });
-  const last = await open(browsers[0], server, { query: '?name=Last' });
+  const last = await open(browser, server, { query: '?name=Last' });
   for (const page of [ann, newcomer, last]) {
     await until('the state is over', async () => {
       const { pinned, rules } = await shown(page);
@@ -72,7 +72,7 @@ test('a newcomer sees what a viewer sees: title, rules and the pinned message', 
   await send(ann, 'bad words');
   await until('all see it', async () => (await chats(newcomer)).includes('bad words'));
   await act(await server.token('mia', 'moderator'), { type: 'purge', user: 'ann' });
-  const late = await open(browsers[1], server, { query: '?name=Late' });
+  const late = await open(browser, server, { query: '?name=Late' });
   for (const page of [ann, moderator, newcomer, late]) {
     await until('it is gone', async () => {
       const texts = await page.textContent('body');
@@ -84,13 +84,13 @@ test('a newcomer sees what a viewer sees: title, rules and the pinned message', 
 
 test('viewers and newcomers have the reactions that a moderator gave the room', async () => {
   const offered = (page) => page.$$eval('#reactions .react', (all) => all.map(({ dataset, textContent, title }) => [dataset.reaction, textContent, title].join(' ')));
-  const moderator = await open(browsers[0], server, { token: await server.token('kim', 'moderator') });
-  const viewer = await open(browsers[1], server, { query: '?name=Cy' });
+  const moderator = await open(browser, server, { token: await server.token('kim', 'moderator') });
+  const viewer = await open(browser, server, { ...MOVING, query: '?name=Cy' });
   await until('those of the platform', async () => (await offered(viewer)).length === 4);
   await send(moderator, '/reactions gg fire sparkle');
   const own = ['gg 🤝 Good game', 'fire 🔥 Fire', 'sparkle sparkle sparkle'];
   await until('the viewer has the set', async () => String(await offered(viewer)) === String(own));
-  const newcomer = await open(browsers[1], server, { query: '?name=Di' });
+  const newcomer = await open(browser, server, { query: '?name=Di' });
   await until('the newcomer has it', async () => String(await offered(newcomer)) === String(own));
   await newcomer.click('[data-reaction=sparkle]');
   await until('the room sees it', () => viewer.evaluate(() => [...document.querySelectorAll('#hearts .heart')].some(({ textContent }) => textContent === 'sparkle')));

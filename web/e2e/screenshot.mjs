@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { signIn } from './admin.mjs';
-import { launch, open, send } from './browser.mjs';
+import { launch, MOVING, open, send } from './browser.mjs';
 import { pause, Server, until } from './server.mjs';
 import { Viewers } from './viewers.mjs';
 
@@ -20,7 +20,7 @@ function docs(name) {
 async function viewerPage(browser) {
   const server = await Server.start('--demo');
   try {
-    const page = await open(browser, server, { locale: 'zh-CN', colorScheme: 'dark', query: '?name=观众581' });
+    const page = await open(browser, server, { ...MOVING, locale: 'zh-CN', colorScheme: 'dark', query: '?name=观众581' });
     const flying = () => page.$$eval('#flight .danmaku', (found) => found.length);
     await until(`${FLYING_MIN} danmaku fly`, async () => (await flying()) >= FLYING_MIN, 60_000).catch(() => undefined);
     for (let click = 0; click < 3; click += 1) await page.click('#like');

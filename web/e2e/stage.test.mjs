@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { open } from './browser.mjs';
+import { MOVING, open } from './browser.mjs';
 import { openPlain } from './plain.mjs';
 import { boxes, quarters, traced } from './measure.mjs';
 import { rig } from './rig.mjs';
@@ -25,7 +25,7 @@ const FRAMES_PER_SECOND_MAX = 40;
 /** The main thread does nothing else for this long; a slow machine still shows five places in it. */
 const BUSY_MS = 4_000;
 
-const DESKTOP = { viewport: { width: 1440, height: 900 } };
+const DESKTOP = { ...MOVING, viewport: { width: 1440, height: 900 } };
 
 const site = rig(() => Source.start());
 

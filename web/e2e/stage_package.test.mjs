@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { bundled, engineScripts } from '../bench/bundle.mjs';
 import { measureEngine } from '../bench/measure_engine.mjs';
 import { texts } from '../bench/texts.mjs';
-import { launch, newContext } from './browser.mjs';
+import { launch, MOVING, newContext } from './browser.mjs';
 import { until } from './server.mjs';
 
 const ORIGIN = 'https://stage.invalid';
@@ -43,7 +43,7 @@ after(() => browser?.close());
 
 /** Opens a page with a stage as `window.stage`. `page.faults` lists script errors, dialogs, violations and requests. */
 async function openStage(options) {
-  const page = await (await newContext(browser, { viewport: { width: 900, height: 400 } })).newPage();
+  const page = await (await newContext(browser, { ...MOVING, viewport: { width: 900, height: 400 } })).newPage();
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(error.message));
   page.on('dialog', (dialog) => page.faults.push(dialog.message()));
@@ -187,14 +187,17 @@ test('beside `danmaku` of npm, by turns: no overlap, less of the main thread, an
   const scripts = await engineScripts();
   const plan = { texts: texts(), perSecond: 50, fillMs: 1_500, measureMs: 1_500 };
   const rounds = { 'ours-dom': [], 'danmaku-dom': [] };
-  for (let round = 0; round < 2; round += 1) {
+  const best = (name, of) => Math.min(...rounds[name].map((one) => one[of]));
+  const frames = (name) => Math.max(...rounds[name].map((one) => one.frames_per_s));
+  const isLess = () => best('ours-dom', 'main_thread_ms_per_frame') < best('danmaku-dom', 'main_thread_ms_per_frame');
+  const isAsOften = () => frames('ours-dom') >= 0.8 * frames('danmaku-dom');
+  // A busy machine disturbs one of them at times: then both have another turn.
+  for (let round = 0; round < 2 && !(round > 0 && isLess() && isAsOften()); round += 1) {
     for (const name of Object.keys(rounds)) rounds[name].push(await measureEngine(browser, scripts, name, plan));
   }
-  const best = (name, of) => Math.min(...rounds[name].map((one) => one[of]));
   for (const name of Object.keys(rounds)) t.diagnostic(`${name}: ${JSON.stringify(rounds[name])}`);
   assert.equal(Math.max(...rounds['ours-dom'].map((one) => one.overlaps)), 0);
   assert.ok(best('danmaku-dom', 'overlaps') > 0, 'the measurement sees overlaps');
-  assert.ok(best('ours-dom', 'main_thread_ms_per_frame') < best('danmaku-dom', 'main_thread_ms_per_frame'));
-  const frames = (name) => Math.max(...rounds[name].map((one) => one.frames_per_s));
-  assert.ok(frames('ours-dom') >= 0.8 * frames('danmaku-dom'), `${frames('ours-dom')} frames a second`);
+  assert.ok(isLess(), 'less of the main thread for a frame');
+  assert.ok(isAsOften(), `${frames('ours-dom')} frames a second`);
 });
