@@ -105,9 +105,10 @@ export async function connected(page) {
   await page.waitForSelector('#state[data-state=open]', { state: 'attached' });
 }
 
-/** Types a text and sends it with Enter. */
+/** Types a text and sends it with Enter, as soon as the message before is answered: until then the page sends nothing. */
 export async function send(page, text) {
   await page.fill('#text', text);
+  await page.waitForSelector('#composer:not(.busy)', { state: 'attached' });
   await page.press('#text', 'Enter');
 }
 

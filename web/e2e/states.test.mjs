@@ -294,6 +294,17 @@ test('the page forgets a sign-in that has expired or was refused', async () => {
   await connected(other);
 });
 
+test('the past comes as soon as the server answers', async () => {
+  source.sequence = 1;
+  source.past = [{ sequence: 1, body: { type: 'chat', id: 'p', user: 'u2', name: 'Bo', text: 'before you came', at_ms: Date.now() } }];
+  let asked = 0;
+  const refuseOnce = (route) => ((asked += 1) === 1 ? route.fulfill({ status: 503, json: { error: { code: 'unavailable', message: '' } } }) : route.continue());
+  const page = await open(browser, source, { prepare: (made) => made.route('**/history*', refuseOnce) });
+  await until('the past', async () => (await chats(page)).includes('before you came'));
+  assert.equal(asked, 2);
+  assert.deepEqual(page.faults, []);
+});
+
 test('names and texts of any direction are isolated, and roles have a label', async () => {
   const page = await open(browser, source);
   source.say({ type: 'chat', name: 'דוד', text: 'שלום עולם 123 abc', role: 'host' });

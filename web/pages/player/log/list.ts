@@ -243,6 +243,8 @@ export class List {
     if (page === null) {
       setTimeout(() => {
         this.#loading = false;
+        // A reader asks again by scrolling, where there is anything to scroll.
+        if (this.root.scrollHeight <= this.root.clientHeight) void this.#older(before);
       }, RETRY_MS);
       return;
     }
