@@ -49,7 +49,10 @@ impl Mail for EmbeddedMail {
     }
 
     fn announce(&self, attachments: Attachments) {
-        self.couriers.lock().retain(|queue| offer(queue, attachments.clone()));
+        let mut couriers = self.couriers.lock();
+        // The last courier takes the announcement itself: nearly always there is one.
+        let mut copies = std::iter::repeat_n(attachments, couriers.len());
+        couriers.retain(|queue| copies.next().is_some_and(|copy| offer(queue, copy)));
     }
 
     async fn news(&self, gateway: &str) -> Result<MailReceiver<MailNews>, BusError> {

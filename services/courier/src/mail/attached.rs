@@ -19,14 +19,9 @@ pub(super) struct GatewayNumber(u16);
 #[derive(Debug, Clone, Copy)]
 struct Place {
     gateway: GatewayNumber,
+    /// Whether the user has other places as well.
+    has_others: bool,
     generation: u32,
-}
-
-/// Nearly every user is at one gateway.
-#[derive(Debug)]
-enum Places {
-    One(Place),
-    Several(Box<[Place]>),
 }
 
 #[derive(Debug)]
@@ -42,10 +37,13 @@ struct Gateway {
     is_live: bool,
 }
 
-/// Map of all attached users, at most 64 bytes each.
+/// Map of all attached users, at most 48 bytes each.
 #[derive(Debug)]
 pub(super) struct AttachedMap {
-    users: HashMap<UserHash, Places>,
+    /// One place of each user: nearly every user is at one gateway.
+    users: HashMap<UserHash, Place>,
+    /// Places of the users who are at several gateways, without the one in `users`; never empty.
+    others: HashMap<UserHash, Vec<Place>>,
     gateways: Vec<Gateway>,
     users_max: usize,
 }
@@ -63,27 +61,9 @@ pub(super) struct Announced {
     pub(super) ignored: u64,
 }
 
-impl Places {
-    fn as_slice(&self) -> &[Place] {
-        match self {
-            Places::One(place) => std::slice::from_ref(place),
-            Places::Several(places) => places,
-        }
-    }
-
-    /// Returns `None` for no place at all.
-    fn of(places: Vec<Place>) -> Option<Self> {
-        match places[..] {
-            [] => None,
-            [place] => Some(Places::One(place)),
-            _ => Some(Places::Several(places.into())),
-        }
-    }
-}
-
 impl AttachedMap {
     pub(super) fn new(users_max: usize) -> Self {
-        AttachedMap { users: HashMap::new(), gateways: Vec::new(), users_max }
+        AttachedMap { users: HashMap::new(), others: HashMap::new(), gateways: Vec::new(), users_max }
     }
 
     /// Takes an announcement of a gateway.
@@ -150,41 +130,64 @@ impl AttachedMap {
 
     /// Returns whether the user was not known to be there; `None` when there are too many users.
     fn attach(&mut self, user: UserHash, gateway: GatewayNumber) -> Option<bool> {
-        let place = Place { gateway, generation: self.gateways[usize::from(gateway.0)].generation };
-        let Some(places) = self.users.get_mut(&user) else {
+        let generation = self.gateways[usize::from(gateway.0)].generation;
+        let place = Place { gateway, has_others: false, generation };
+        let (gateways, others) = (&self.gateways, &mut self.others);
+        let Some(first) = self.users.get_mut(&user) else {
             if self.users.len() >= self.users_max {
                 return None;
             }
-            self.users.insert(user, Places::One(place));
+            self.users.insert(user, place);
             return Some(true);
         };
-        let gateways = &self.gateways;
-        let mut was_there = false;
-        let mut kept: Vec<_> =
-            places.as_slice().iter().copied().filter(|it| is_valid(gateways, it)).collect();
-        kept.retain(|it| {
-            let is_same = it.gateway == gateway;
-            was_there |= is_same;
-            !is_same
-        });
-        kept.push(place);
-        *places = Places::of(kept)?;
+        if first.gateway == gateway {
+            let was_there = is_valid(gateways, first);
+            first.generation = generation;
+            return Some(!was_there);
+        }
+        if !first.has_others && !is_valid(gateways, first) {
+            *first = place;
+            return Some(true);
+        }
+        first.has_others = true;
+        let others = others.entry(user).or_default();
+        others.retain(|other| is_valid(gateways, other));
+        let known = others.iter_mut().find(|other| other.gateway == gateway);
+        let was_there = known.is_some();
+        match known {
+            Some(known) => known.generation = generation,
+            None => others.push(place),
+        }
         Some(!was_there)
     }
 
     fn detach(&mut self, user: &UserHash, gateway: GatewayNumber) {
-        let Some(places) = self.users.get_mut(user) else { return };
-        let kept = places.as_slice().iter().copied().filter(|place| place.gateway != gateway).collect();
-        match Places::of(kept) {
-            Some(kept) => *places = kept,
-            None => drop(self.users.remove(user)),
+        let Some(first) = self.users.get_mut(user) else { return };
+        let is_first = first.gateway == gateway;
+        let mut others =
+            if first.has_others { self.others.remove(user).unwrap_or_default() } else { Vec::new() };
+        others.retain(|other| other.gateway != gateway);
+        if is_first {
+            match others.pop() {
+                Some(other) => *first = other,
+                None => {
+                    self.users.remove(user);
+                    return;
+                }
+            }
+        }
+        first.has_others = !others.is_empty();
+        if first.has_others {
+            self.others.insert(*user, others);
         }
     }
 
     /// Returns the gateways to which a user is attached.
     pub(super) fn gateways_of(&self, user: &UserHash) -> impl Iterator<Item = GatewayNumber> {
-        let places = self.users.get(user).map_or(&[][..], Places::as_slice);
-        places.iter().filter(|place| is_valid(&self.gateways, place)).map(|place| place.gateway)
+        let first = self.users.get(user);
+        let others = first.filter(|first| first.has_others).and_then(|_| self.others.get(user));
+        let places = first.into_iter().chain(others.into_iter().flatten());
+        places.filter(|place| is_valid(&self.gateways, place)).map(|place| place.gateway)
     }
 
     pub(super) fn is_attached(&self, user: &UserHash) -> bool {
@@ -225,8 +228,24 @@ impl AttachedMap {
 
     /// Removes users whose places are over. A walk over all users.
     pub(super) fn sweep(&mut self) {
-        let gateways = &self.gateways;
-        self.users.retain(|_, places| places.as_slice().iter().any(|place| is_valid(gateways, place)));
+        let (gateways, others) = (&self.gateways, &mut self.others);
+        others.retain(|_, places| {
+            places.retain(|place| is_valid(gateways, place));
+            !places.is_empty()
+        });
+        self.users.retain(|user, first| {
+            let mut rest =
+                if first.has_others { others.remove(user).unwrap_or_default() } else { Vec::new() };
+            if !is_valid(gateways, first) {
+                let Some(other) = rest.pop() else { return false };
+                *first = other;
+            }
+            first.has_others = !rest.is_empty();
+            if first.has_others {
+                others.insert(*user, rest);
+            }
+            true
+        });
     }
 }
 
@@ -313,6 +332,38 @@ mod tests {
     }
 
     #[test]
+    fn user_of_several_gateways_leaves_them_in_any_order() {
+        let gateways = ["a", "b", "c"];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut map = AttachedMap::new(100);
+            gateways.iter().for_each(|gateway| drop(map.announce(&delta(gateway, &[1], &[]), NOW)));
+            let mut left = gateways.to_vec();
+            for at in order {
+                map.announce(&delta(gateways[at], &[], &[1]), NOW);
+                left.retain(|gateway| *gateway != gateways[at]);
+                assert_eq!(names(&map, 1), left, "{order:?}");
+            }
+            assert!(map.is_empty() && map.others.is_empty());
+        }
+    }
+
+    #[test]
+    fn places_at_silent_gateways_are_removed_one_by_one() {
+        let mut map = AttachedMap::new(100);
+        let later = SILENCE_MAX + Duration::from_secs(1);
+        for (gateway, heard) in [("a", NOW), ("b", later), ("c", NOW), ("d", later)] {
+            map.announce(&delta(gateway, &[1], &[]), heard);
+        }
+        assert_eq!(map.expire(later).len(), 2);
+        assert_eq!(names(&map, 1), ["b", "d"]);
+        map.sweep();
+        assert_eq!((names(&map, 1), map.others.len()), (vec!["b".to_owned(), "d".to_owned()], 1));
+        map.announce(&delta("b", &[], &[1]), later);
+        map.sweep();
+        assert_eq!((names(&map, 1), map.others.len()), (vec!["d".to_owned()], 0));
+    }
+
+    #[test]
     fn users_and_gateways_beyond_the_bounds_are_ignored() {
         let mut map = AttachedMap::new(2);
         assert_eq!(map.announce(&delta("a", &[1, 2, 3], &[]), NOW).ignored, 1);
@@ -324,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn attached_user_costs_at_most_64_bytes() {
+    fn attached_user_costs_at_most_48_bytes() {
         let mut map = AttachedMap::new(usize::MAX);
         for part in 0..7_u8 {
             let attached = (0..16_384_u32)
@@ -338,7 +389,7 @@ mod tests {
         }
         // The table doubles when it is 7/8 full, with one byte of control for each slot.
         let slots = (map.users.capacity() * 8).div_ceil(7);
-        let bytes = slots * (size_of::<(UserHash, Places)>() + 1) / map.len();
-        assert!(bytes <= 64, "{bytes} bytes for each of {} users", map.len());
+        let bytes = slots * (size_of::<(UserHash, Place)>() + 1) / map.len();
+        assert!(bytes <= 48, "{bytes} bytes for each of {} users", map.len());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use barrage_bus::{Attachments, MailEnvelope, UserHash};
 use barrage_inbox::{
-    Changes, Conversation, ConversationNumber, ConversationState, Member, Position, UserNumber,
+    Changes, Conversation, ConversationNumber, ConversationState, Kind, Member, Position, UserNumber,
 };
 use barrage_protocol::inbox::ItemView;
 use barrage_protocol::mail::GroupItems;
@@ -104,8 +104,12 @@ impl Desk {
         if self.attached.is_empty() {
             return Vec::new();
         }
-        let mut groups: Vec<_> = Rows::of(changes).groups().into_iter().map(|items| items.group).collect();
-        groups.extend(&changes.regrouped);
+        let conversations = changes.conversations.iter().chain(&changes.seen);
+        let all: HashSet<_> =
+            conversations.filter(|row| row.id.kind() == Kind::Group).map(|row| row.number).collect();
+        let written =
+            changes.items.iter().map(|item| item.conversation).filter(|number| all.contains(number));
+        let mut groups: Vec<_> = written.chain(changes.regrouped.iter().copied()).collect();
         groups.retain(|group| !self.groups.knows(*group));
         groups.sort_unstable();
         groups.dedup();

@@ -31,7 +31,8 @@ impl StreamUser {
         let user = UserHash::of(&self.user);
         listening.attach(user);
         self.context.metrics.attached.inc();
-        self.context.attached.add(user, Slot::Listener(self.listener));
+        let now = std::time::Duration::from_millis(barrage_clock::steady_ms());
+        self.context.attached.add(user, Slot::Listener(self.listener), now);
         self.is_attached = true;
     }
 }

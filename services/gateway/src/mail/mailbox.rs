@@ -144,6 +144,12 @@ impl MailBox {
         self.waiting.is_some() || !matches!(self.owed, Owed::Nothing)
     }
 
+    /// Whether the box is as a new one: nothing waits, and the budget is whole.
+    pub(crate) fn is_at_rest(&mut self, now_ms: u64, limits: Limits) -> bool {
+        self.refill(now_ms, limits);
+        !self.has_waiting() && self.tokens >= limits.frames_per_s.saturating_mul(2 * TOKEN)
+    }
+
     /// Number of frames that wait.
     pub(crate) fn frames(&self) -> u64 {
         self.waiting.as_ref().map_or(0, |waiting| waiting.frames.len() as u64)
@@ -190,6 +196,19 @@ mod tests {
         // A clock that wraps at 2^32 ms, some 49 days later, gives no more than the burst.
         mailbox.next(u64::from(u32::MAX) + 50, LIMITS);
         assert!(mailbox.tokens <= 10 * TOKEN);
+    }
+
+    #[test]
+    fn box_is_at_rest_once_its_budget_is_whole() {
+        let mut mailbox = new();
+        assert!(mailbox.is_at_rest(0, LIMITS));
+        mailbox.offer(frame(1), LIMITS);
+        assert!(!mailbox.is_at_rest(0, LIMITS), "a frame waits");
+        mailbox.next(0, LIMITS);
+        assert!(!mailbox.is_at_rest(199, LIMITS), "the token is not back");
+        assert!(mailbox.is_at_rest(200, LIMITS));
+        mailbox.ring(None);
+        assert!(!mailbox.is_at_rest(400, LIMITS), "a bell waits");
     }
 
     #[test]

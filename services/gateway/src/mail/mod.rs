@@ -10,7 +10,7 @@ mod letter;
 mod mailbox;
 mod rings;
 
-pub(crate) use attached::{Attached, Slot};
+pub(crate) use attached::{Attached, AttachedChanges, Slot};
 pub(crate) use chains::MailChains;
 pub(crate) use item::MailItem;
 pub(crate) use letter::Letter;

@@ -1,6 +1,7 @@
 //! Mail of this shard's attached viewers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use barrage_bus::UserHash;
 use barrage_clock::steady_ms;
@@ -14,8 +15,11 @@ use crate::mail::{MailBox, MailCounts, MailItem, MailLimits, Next, SPREAD, Slot}
 use crate::metrics::GatewayMetrics;
 use crate::viewer::{Viewer, address};
 
-/// Boxes of the attached viewers, apart from the viewers: those that do not attach cost nothing, and no fan-out
-/// reads a box.
+/// Boxes for which the table keeps its room, whatever their number.
+const ROOM_MIN: usize = 64;
+
+/// Boxes of the attached viewers that got mail in the last seconds, apart from the viewers: the others have none,
+/// and no fan-out reads a box.
 pub(super) struct MailBoxes {
     by_address: HashMap<usize, MailBox>,
     /// Boxes in which something waits; a flush of another viewer looks no further.
@@ -61,6 +65,26 @@ impl MailBoxes {
         Some(mailbox)
     }
 
+    /// Makes sure of a box at an address, for the user that `user` returns; returns whether there is one.
+    fn open(&mut self, address: usize, limits: MailLimits, user: impl FnOnce() -> Option<UserHash>) -> bool {
+        if self.by_address.contains_key(&address) {
+            return true;
+        }
+        let opened = user().map(|user| MailBox::new(user, steady_ms(), limits));
+        let is_there = opened.is_some();
+        self.by_address.extend(opened.map(|mailbox| (address, mailbox)));
+        is_there
+    }
+
+    /// Removes boxes that are as new ones, and the room of most that were needed once.
+    fn close_resting(&mut self, limits: MailLimits) {
+        let now_ms = steady_ms();
+        self.by_address.retain(|_, mailbox| !mailbox.is_at_rest(now_ms, limits));
+        if self.by_address.capacity() > ROOM_MIN.max(self.by_address.len() * 4) {
+            self.by_address.shrink_to(self.by_address.len() * 2);
+        }
+    }
+
     /// Updates the metrics, and checks that every frame has a fate.
     fn settle(&mut self, metrics: &GatewayMetrics) {
         let held: u64 = self.by_address.values().map(MailBox::frames).sum();
@@ -81,22 +105,25 @@ impl Shard {
 
     /// Attaches a viewer to its user's mail. A second time changes nothing.
     pub(super) fn attach(&self, viewer: &Viewer, user: UserHash) {
-        let address = address(viewer);
-        let mut boxes = self.mail.borrow_mut();
-        if boxes.by_address.contains_key(&address) {
+        if viewer.is_attached.replace(true) {
             return;
         }
-        boxes.by_address.insert(address, MailBox::new(user, steady_ms(), self.mail_limits()));
         self.context.metrics.attached.inc();
-        self.context.attached.add(user, self.slot(address));
+        let now = Duration::from_millis(steady_ms());
+        self.context.attached.add(user, self.slot(address(viewer)), now);
     }
 
     /// Detaches a viewer; does nothing when it is not attached.
     pub(super) fn detach(&self, viewer: &Viewer) {
+        if !viewer.is_attached.replace(false) {
+            return;
+        }
         let address = address(viewer);
-        let Some(mailbox) = self.mail.borrow_mut().remove(address) else { return };
+        self.mail.borrow_mut().remove(address);
         self.context.metrics.attached.dec();
-        self.context.attached.remove(&mailbox.user, self.slot(address));
+        if let Some(user) = hash_of(viewer) {
+            self.context.attached.remove(&user, self.slot(address));
+        }
     }
 
     fn slot(&self, address: usize) -> Slot {
@@ -108,14 +135,14 @@ impl Shard {
         let limits = self.mail_limits();
         let is_overloaded = self.context.load.level() >= Level::ThinChat;
         for MailItem { address, user, letter } in items {
-            let Some(viewer) = self.viewer_at(address) else {
-                let counts = &mut self.mail.borrow_mut().counts;
-                (counts.took, counts.gone) = (counts.took + 1, counts.gone + 1);
-                continue;
-            };
+            let viewer = self.viewer_at(address).filter(|viewer| viewer.is_attached.get());
             let mut boxes = self.mail.borrow_mut();
             boxes.counts.took += 1;
-            let offered = boxes.change(address, |mailbox, counts| {
+            let Some(viewer) = viewer.filter(|viewer| boxes.open(address, limits, || hash_of(viewer))) else {
+                boxes.counts.gone += 1;
+                continue;
+            };
+            boxes.change(address, |mailbox, counts| {
                 if mailbox.user != user {
                     counts.gone += 1;
                 } else if is_overloaded {
@@ -124,9 +151,6 @@ impl Shard {
                     counts.collapsed += mailbox.offer(letter.frame(viewer.encoding).clone(), limits);
                 }
             });
-            if offered.is_none() {
-                boxes.counts.gone += 1;
-            }
             drop(boxes);
             self.release_mail(&viewer);
         }
@@ -135,10 +159,21 @@ impl Shard {
     /// Rings all attached viewers of the shard, after a loss.
     pub(super) fn ring_attached(&self) {
         let spread_ms = u32::try_from(SPREAD.as_millis()).ok();
-        let addresses: Vec<_> = self.mail.borrow().by_address.keys().copied().collect();
-        for address in addresses {
+        for viewer in self.attached() {
             let mut boxes = self.mail.borrow_mut();
-            boxes.change(address, |mailbox, counts| counts.collapsed += mailbox.ring(spread_ms));
+            let ring = |mailbox: &mut MailBox, counts: &mut MailCounts| {
+                counts.collapsed += mailbox.ring(spread_ms);
+            };
+            // A viewer without a box has its whole budget, and needs a box only when its connection has no room.
+            if boxes.change(address(&viewer), ring).is_some() {
+                continue;
+            }
+            drop(boxes);
+            if !viewer.send_mail(self.bell(&viewer, spread_ms.map(u64::from))) {
+                let mut boxes = self.mail.borrow_mut();
+                boxes.open(address(&viewer), self.mail_limits(), || hash_of(&viewer));
+                boxes.change(address(&viewer), ring);
+            }
         }
         self.release_all_mail();
     }
@@ -191,6 +226,13 @@ impl Shard {
         if self.mail.borrow().waiting > 0 {
             self.release_all_mail();
         }
-        self.mail.borrow_mut().settle(&self.context.metrics);
+        let mut boxes = self.mail.borrow_mut();
+        boxes.settle(&self.context.metrics);
+        boxes.close_resting(self.mail_limits());
     }
+}
+
+/// Returns the hash of a viewer's user; `None` for a viewer without a token.
+fn hash_of(viewer: &Viewer) -> Option<UserHash> {
+    viewer.user.borrow().as_ref().map(UserHash::of)
 }

@@ -83,6 +83,11 @@ impl Members {
         self.by_address.values()
     }
 
+    /// Connections that get the mail of their users.
+    pub(super) fn attached(&self) -> impl Iterator<Item = &Rc<Viewer>> {
+        self.all().filter(|viewer| viewer.is_attached.get())
+    }
+
     pub(super) fn by_address(&self, address: usize) -> Option<&Rc<Viewer>> {
         self.by_address.get(&address)
     }

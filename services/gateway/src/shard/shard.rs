@@ -287,6 +287,11 @@ impl Shard {
         self.members.borrow().by_address(address).cloned()
     }
 
+    /// Returns the connections that get the mail of their users.
+    pub(super) fn attached(&self) -> Vec<Rc<Viewer>> {
+        self.members.borrow().attached().cloned().collect()
+    }
+
     /// Starts a drain in place of the one under way.
     fn start_drain(&self, drain: Arc<Drain>) {
         let started = Arc::clone(&drain);

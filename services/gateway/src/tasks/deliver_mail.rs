@@ -10,10 +10,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::context::Context;
 use crate::dispatch::Command;
-use crate::mail::{Letter, MailChains, MailItem, Rings, SPREAD, Slot};
+use crate::mail::{AttachedChanges, Letter, MailChains, MailItem, Rings, SPREAD, Slot};
 
 /// Time for which attaches are gathered into one announcement.
 const ANNOUNCE_AFTER: Duration = Duration::from_millis(20);
+/// Time from an attach to its announcement beyond which couriers may have forgotten whom they told meanwhile. They
+/// remember it for five seconds; the rest is for the way.
+const LATE_AFTER: Duration = Duration::from_secs(2);
 /// Time between two announcements of all users.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(10);
 /// Time between two looks at silent couriers, and at a ring that is wanted.
@@ -136,8 +139,12 @@ impl Delivery<'_> {
         self.context.dispatch.listeners.ring_all(SPREAD);
     }
 
-    fn announce_changes(&self) {
-        let (attached, detached) = self.context.attached.take_changes();
+    fn announce_changes(&mut self) {
+        let AttachedChanges { attached, detached, waits_since } = self.context.attached.take_changes();
+        if waits_since.is_some_and(|since| now().saturating_sub(since) > LATE_AFTER) {
+            // The process was stopped, or had no processor: mail of that time went to no one.
+            self.lose();
+        }
         let (mut attached, mut detached) =
             (attached.chunks(ATTACHMENTS_MAX), detached.chunks(ATTACHMENTS_MAX));
         loop {
@@ -145,29 +152,22 @@ impl Delivery<'_> {
             if arrived.is_empty() && gone.is_empty() {
                 return;
             }
-            self.announce(None, arrived, gone);
+            self.announce(None, arrived.to_vec(), gone.to_vec());
         }
     }
 
     fn announce_all(&self) {
-        let users = self.context.attached.take_all();
-        let parts = users.len().div_ceil(ATTACHMENTS_MAX).max(1);
-        for part in 0..parts {
-            let from = part * ATTACHMENTS_MAX;
-            let users = &users[from..users.len().min(from + ATTACHMENTS_MAX)];
-            let number = |number| u16::try_from(number).unwrap_or(u16::MAX);
-            let place = SnapshotPart { part: number(part), parts: number(parts) };
-            self.announce(Some(place), users, &[]);
+        let number = |number| u16::try_from(number).unwrap_or(u16::MAX);
+        let parts = self.context.attached.take_all(ATTACHMENTS_MAX);
+        let count = number(parts.len());
+        for (part, users) in parts.into_iter().enumerate() {
+            self.announce(Some(SnapshotPart { part: number(part), parts: count }), users, Vec::new());
         }
     }
 
-    fn announce(&self, snapshot: Option<SnapshotPart>, attached: &[UserHash], detached: &[UserHash]) {
-        self.mail.announce(Attachments {
-            gateway: self.context.config.id.clone(),
-            snapshot,
-            attached: attached.to_vec(),
-            detached: detached.to_vec(),
-        });
+    fn announce(&self, snapshot: Option<SnapshotPart>, attached: Vec<UserHash>, detached: Vec<UserHash>) {
+        let gateway = self.context.config.id.clone();
+        self.mail.announce(Attachments { gateway, snapshot, attached, detached });
     }
 }
 

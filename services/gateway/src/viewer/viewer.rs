@@ -69,6 +69,8 @@ pub(crate) struct Viewer {
     pub(crate) kind: Cell<SeatKind>,
     /// Terms of the heartbeat that the client was sent last; `None` before the hello.
     pub(crate) heartbeat: Cell<Option<HeartbeatTerms>>,
+    /// Whether the viewer gets the mail of its user.
+    pub(crate) is_attached: Cell<bool>,
 }
 
 const _: () = assert!(align_of::<Viewer>() == LINE_BYTES && offset_of!(Viewer, outbox) <= LINE_BYTES);
@@ -112,6 +114,7 @@ impl Viewer {
             network: Cell::default(),
             kind: Cell::default(),
             heartbeat: Cell::default(),
+            is_attached: Cell::default(),
         }
     }
 

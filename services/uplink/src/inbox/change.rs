@@ -8,6 +8,7 @@ use barrage_store::AwayRange;
 
 use super::compose::check_position;
 use super::control::InboxControl;
+use super::erased::is_pseudonym;
 use super::refusals::{malformed, unreadable};
 
 /// What a user does to an item, or to all items up to it.
@@ -75,7 +76,7 @@ impl InboxControl {
         ))
     }
 
-    /// Begins or ends a block.
+    /// Begins or ends a block. The id of an erased user is refused.
     pub(crate) async fn block(
         &self,
         user: &UserId,
@@ -84,6 +85,11 @@ impl InboxControl {
     ) -> Result<Accepted, Refusal> {
         if user == other {
             return Err(malformed("a user cannot block itself"));
+        }
+        // A block names both users to the tables, which give a row to each name that is new. The pseudonym of an
+        // erased user has its row, and a block of it from before may end.
+        if block == Block::Begin || !is_pseudonym(other) {
+            self.refuse_erased(other).await?;
         }
         let (user, other) = (user.clone(), other.clone());
         self.access.forget_terms(&user, &other).await;

@@ -10,6 +10,7 @@ use barrage_store::Membership;
 use barrage_token::Identity;
 
 use super::control::InboxControl;
+use super::erased::is_pseudonym;
 use super::refusals::{malformed, refused, unreadable};
 use super::send::standing_in;
 use crate::text::CleanText;
@@ -119,6 +120,9 @@ impl InboxControl {
             }
             GroupChange::Appoint(other, role) => {
                 at_least(Role::Moderator)?;
+                if !is_pseudonym(&other) {
+                    self.refuse_erased(&other).await?;
+                }
                 Event::Appoint { by: user, user: other, group, role }
             }
         })

@@ -108,3 +108,34 @@ async fn erase_takes_the_texts_and_the_groups_and_moves_no_unread() {
     let nobody = server.admin("POST", "/users/nobody/inbox/erase", &admin, &Value::Null).await;
     assert_eq!(nobody.status, 200);
 }
+
+/// A block, a mention or a role would give the id a row in the tables again.
+#[tokio::test]
+async fn erased_id_is_named_by_nobody_any_more() {
+    let server = start().await;
+    let (ann, bob) = (Person::new(&server, "ann").await, Person::new(&server, "bob").await);
+    let admin = server.token("op", "*", "admin").await;
+    ann.write("bob", "m1", "one").await;
+    bob.done("PUT", "/v1/blocks/ann", Value::Null).await;
+    let group = bob.done("POST", "/v1/groups", json!({ "title": "Fans" })).await["conversation"].clone();
+    let group = group.as_str().unwrap();
+    let erased = server.admin("POST", "/users/ann/inbox/erase", &admin, &Value::Null).await.body;
+    let pseudonym = erased["pseudonym"].as_str().unwrap().to_owned();
+    assert_eq!(bob.refused("PUT", "/v1/blocks/ann", Value::Null).await, "forbidden");
+    assert_eq!(bob.refused("DELETE", "/v1/blocks/ann", Value::Null).await, "forbidden");
+    assert_eq!(bob.refused("PUT", &format!("/v1/blocks/{pseudonym}"), Value::Null).await, "forbidden");
+    let role = json!({ "role": "moderator" });
+    let member = format!("/v1/groups/{group}/members/ann");
+    assert_eq!(bob.refused("PUT", &member, role).await, "forbidden");
+    let post = json!({ "type": "text", "id": "p1", "text": "hello", "mentions": ["ann", pseudonym] });
+    let sent = bob.done("POST", &format!("/v1/conversations/{group}/messages"), post).await;
+    bob.inbox_after(&sent).await;
+    // The block of before is one of the pseudonym, which ends by its name.
+    let kept = bob.done("GET", "/v1/inbox/preferences", Value::Null).await;
+    assert_eq!(kept["blocked"], json!([pseudonym]));
+    let ended = bob.done("DELETE", &format!("/v1/blocks/{pseudonym}"), Value::Null).await;
+    bob.inbox_after(&ended).await;
+    assert_eq!(bob.done("GET", "/v1/inbox/preferences", Value::Null).await["blocked"], json!([]));
+    // An export has a line for each inbox that there is.
+    assert_eq!(export(&server, &admin, "ann").await, Vec::<Value>::new());
+}

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use barrage_bus::SnapshotPart;
 use barrage_inbox::model::{Recount, Tables, Workload};
-use barrage_inbox::{ConversationId, Kind, Role};
+use barrage_inbox::{ConversationId, Role};
 use barrage_protocol::UserId;
 use barrage_protocol::frame::ServerFrame;
 use barrage_protocol::mail::Mail;
 use proptest::prelude::*;
 
+use super::super::chains::BEAT_EVERY;
 use super::*;
 
 const GATEWAYS: [&str; 2] = ["a", "b"];
@@ -101,7 +102,12 @@ struct Gateway {
     devices: Vec<Device>,
     chain: Option<(u64, u64)>,
     announced: BTreeSet<UserHash>,
+    /// Time of the first attach that is not announced.
+    waits_since: Option<Duration>,
 }
+
+/// A gateway that announces an attach later than this rings its devices.
+const LATE_AFTER: Duration = Duration::from_secs(2);
 
 impl Gateway {
     fn users(&self) -> BTreeSet<UserHash> {
@@ -174,6 +180,7 @@ impl World {
         // As the protocol says: behind `attached`, ask once.
         device.sync(&self.tables);
         self.gateways[gateway].devices.push(device);
+        self.gateways[gateway].waits_since.get_or_insert(self.now);
     }
 
     /// Announces the changes, or everything; the news may be lost.
@@ -189,6 +196,10 @@ impl World {
             attached: attached.into_iter().collect(),
             detached: detached.into_iter().collect(),
         };
+        let since = gateway.waits_since.take();
+        if !is_snapshot && since.is_some_and(|since| self.now - since > LATE_AFTER) {
+            gateway.devices.iter_mut().for_each(|device| device.sync(&self.tables));
+        }
         if is_lost {
             return;
         }
@@ -274,6 +285,39 @@ proptest! {
         world.settle();
         world.check()?;
     }
+}
+
+/// A gateway that took every number for the next one would miss it for ever: beats go on, so that nothing is silent.
+#[test]
+fn lost_envelope_shows_at_the_next_beat_a_second_later_at_most() {
+    let mut world = World::new(7);
+    (0..7).for_each(|user| world.attach(0, user));
+    world.announce(0, true, false);
+    world.step(10, 1);
+    let syncs =
+        |world: &World| world.gateways[0].devices.iter().map(|device| device.syncs).collect::<Vec<_>>();
+    let before = syncs(&world);
+    // A batch whose envelope is lost: enough letters for one of the users to be attached.
+    world.commit(60, true);
+    assert!(world.check().is_err(), "nothing was lost");
+    world.now += BEAT_EVERY;
+    let sent = world.desk.beat(world.now);
+    assert_eq!(sent.len(), 1, "one envelope for the one gateway and lane");
+    world.deliver(sent, false);
+    world.check().unwrap();
+    assert!(syncs(&world).iter().zip(before).all(|(now, before)| *now == before + 1));
+}
+
+/// Without the ring, the courier has forgotten by then that it told the user of the change.
+#[test]
+fn device_whose_attach_is_announced_late_misses_nothing() {
+    let mut world = World::new(7);
+    world.announce(0, true, false);
+    (0..7).for_each(|user| world.attach(0, user));
+    world.commit(60, false);
+    (0..7).for_each(|_| world.step(10, 1));
+    world.settle();
+    world.check().unwrap();
 }
 
 #[test]
