@@ -16,7 +16,7 @@ import { Server, until } from './server.mjs';
 
 const NAMES = ['react', 'vue'];
 const DIST = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist');
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript' };
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript' };
 
 let out;
 let site;
@@ -118,4 +118,51 @@ test('a program in Node.js without a WebSocket hears and sends by the event stre
   await build({ configFile: false, root: out, logLevel: 'warn', build: bundle, ssr: { noExternal: true } });
   const { stdout } = await promisify(execFile)('node', [join(out, 'node/program.mjs')], { timeout: 30_000 });
   assert.equal(stdout.trim(), 'broadcast sse moderator from a program');
+});
+
+test('a page and a program without a room are in step with an inbox', async () => {
+  const program = (options, shown) => `
+    import { connectInbox, MemoryStore, openInbox } from '${new URL('../packages/client/src/letters.ts', import.meta.url).pathname}';
+    const connection = connectInbox({ entry: '${server.origin}', ${options} });
+    const inbox = openInbox(connection, { store: async () => new MemoryStore() });
+    inbox.on('change', async () => {
+      const [row] = inbox.conversations;
+      if (!row || inbox.unread < 2) return;
+      const texts = (await inbox.items(row.conversation)).map(({ body }) => body.text);
+      connection.close();
+      (${shown})([connection.state.kind, inbox.user, texts.join()].join(' '));
+    });
+    let said = false;
+    connection.on('state', ({ kind, transport }) => {
+      if (kind !== 'open' || said) return;
+      said = true;
+      (${shown})(transport);
+    });`;
+  const write = async (text) => {
+    const headers = { Authorization: `Bearer ${await server.token('ann', 'admin')}`, 'Content-Type': 'application/json' };
+    const sent = await fetch(`${server.origin}/v1/users/zoe/messages`, { method: 'POST', headers, body: JSON.stringify({ type: 'text', id: text, text }) });
+    assert.equal(sent.status, 200, await sent.text());
+  };
+  const token = `token: () => '${await server.token('zoe', 'viewer')}'`;
+  // A page, over a WebSocket.
+  await writeFile(join(out, 'inbox.mjs'), program(token, "(text) => document.body.append(Object.assign(document.createElement('li'), { textContent: text }))"));
+  const page = { entry: join(out, 'inbox.mjs'), formats: ['es'], fileName: () => 'inbox.js' };
+  await build({ configFile: false, root: out, logLevel: 'warn', build: { lib: page, outDir: join(out, 'inbox'), emptyOutDir: true } });
+  await writeFile(join(out, 'inbox/index.html'), '<body><script type="module" src="inbox.js"></script>');
+  const shown = await (await newContext(browser)).newPage();
+  await shown.goto(`${site.origin}/inbox/`);
+  await shows(shown, 'ws');
+  // A program in Node.js, over an event stream.
+  await writeFile(join(out, 'inbox_node.mjs'), program(`${token}, WebSocket: null`, '(text) => console.log(text)'));
+  const bundle = { ssr: join(out, 'inbox_node.mjs'), outDir: join(out, 'inbox_node'), emptyOutDir: true, rolldownOptions: { output: { entryFileNames: 'program.mjs' } } };
+  await build({ configFile: false, root: out, logLevel: 'warn', build: bundle, ssr: { noExternal: true } });
+  const running = execFile('node', [join(out, 'inbox_node/program.mjs')], { timeout: 60_000 });
+  let heard = '';
+  running.stdout.on('data', (some) => (heard += some));
+  await until('the event stream', () => heard.startsWith('sse'));
+  await write('one');
+  await write('two');
+  await shows(shown, 'ended zoe one,two');
+  await until('the program', () => heard === 'sse\nended zoe one,two\n');
+  await shown.context().close();
 });

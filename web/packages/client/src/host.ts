@@ -1,6 +1,7 @@
 // Surroundings of one room: the network, the storage, and what they report. Everything here may be
 // injected, so that the client runs in pages, workers, Node.js and programs with a network of their own.
 
+import { type Transport, TRANSPORTS } from './downlink/channel.ts';
 import { Failure } from './failure.ts';
 import type * as Later from './later.ts';
 
@@ -58,6 +59,8 @@ const LOAD_AGAIN_MS = 5_000;
 
 export class Host {
   readonly WebSocket: SocketMaker | null;
+  /** Transports to use, best first. */
+  readonly transports: readonly Transport[] = TRANSPORTS;
   /** Whether this client reads deflated frames. A decoder that cannot be loaded ends it. */
   inflates = canInflate();
   #fetch: Fetch;

@@ -50,12 +50,12 @@ export class Room implements AsyncIterable<RoomBatch> {
   #online: number | null = null;
 
   /** Use `join`. */
-  constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions) {
+  constructor({ entry, room, token, guest, background = 'counts', platform = 'web', ...host }: JoinOptions, Surroundings = Host) {
     const here = (globalThis as { location?: { origin?: string } }).location?.origin;
     const entries = typeof entry === 'string' ? [entry] : (entry ?? (here === undefined ? [] : [here]));
-    if (entries.length === 0) throw new TypeError('join() needs `entry` outside of a page');
+    if (entries.length === 0) throw new TypeError('no `entry`');
     this.#room = room;
-    this.#host = new Host(entries.map((url) => new URL(url, here).href.replace(/\/+$/, '')), host, platform);
+    this.#host = new Surroundings(entries.map((url) => new URL(url, here).href.replace(/\/+$/, '')), host, platform);
     this.#credentials = new Credentials(this.#host, token ?? null, guest);
     this.#heart = new Heart(this.#host);
     this.#entry = new Entry(this.#host, room, (carrier, region) => this.#heart.placed(carrier, region));

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { test } from 'vitest';
+import { onTestFinished, test } from 'vitest';
 import { Book } from '../src/letters/book.ts';
-import { MemoryStore, openInbox } from '../src/letters.ts';
-import { pass, refused, settle, World } from './world.mjs';
+import { connectInbox, MemoryStore, openInbox } from '../src/letters.ts';
+import { pass, refused, settle, until, World } from './world.mjs';
 
 const vectors = JSON.parse(await readFile(new URL('../../../../services/client/vectors/inbox.json', import.meta.url), 'utf8'));
 const D = 'd.00112233445566778899aabbccddeeff';
@@ -195,4 +195,87 @@ test('an inbox without a letter is known with its first answer', async () => {
   world.last.frame({ type: 'bell' });
   await settle();
   assert.deepEqual([world.asked('/v1/inbox').length, changes], [2, 1]);
+});
+
+/** A connection for the inbox alone; entry names gateways for any room. */
+function connected(world, more = {}) {
+  const { fetch, WebSocket, storage } = world;
+  const downlinks = ['ws', 'sse', 'poll'].map((transport) => ({ transport, url: `${transport === 'ws' ? 'ws' : 'http'}://g.example/v1/rooms/{room}/${transport}`, gateway: 'g' }));
+  world.answers['/v1/entry/fallback'] = { ...world.entry, downlinks };
+  world.answers['/v1/inbox'] = { cursor: 'c5', version: 5, unread: 1, conversations: [row(1, 1, { items: [item(1)] })] };
+  const connection = connectInbox({ entry: 'http://chat.example', token: () => 'a.b.c', fetch, WebSocket, storage, ...more });
+  onTestFinished(() => connection.close());
+  return { connection, inbox: openInbox(connection, { store: async () => new MemoryStore() }) };
+}
+const greeting = { type: 'attached', user: 'ann', connection: { id: 'c-1', ping_interval_ms: 25_000 } };
+
+test('a page without a room connects for the inbox, asks once, and has mail', async () => {
+  const world = new World();
+  const { connection, inbox } = connected(world);
+  await settle();
+  assert.equal(world.last.url, 'ws://g.example/v1/inbox/ws');
+  world.last.open();
+  await settle();
+  assert.deepEqual(world.last.sentOf('join').map(({ token, after }) => [token, after]), [['a.b.c', undefined]]);
+  world.last.frame(greeting);
+  await settle();
+  assert.deepEqual([connection.state.kind, inbox.user, inbox.unread, world.asked('/v1/inbox').length], ['open', 'ann', 1, 1]);
+  world.last.frame({ type: 'mail', previous: 5, version: 6, unread_direct: 2, conversations: [row(2, 2, { items: [item(2)] })] });
+  await settle();
+  assert.deepEqual([inbox.unread, world.asked('/v1/inbox').length, world.last.sentOf('attach').length], [2, 1, 0]);
+  // The heartbeat is that of the first frame.
+  await pass(26_000);
+  assert.equal(world.last.sentOf('ping').length, 1);
+  world.answers['/v1/inbox'] = { cursor: 'c6', version: 6, unread: 2 };
+  // The next connection is attached by itself, and asks for what came meanwhile.
+  world.last.drop();
+  const before = world.sockets.length;
+  await until('another connection', () => world.sockets.length > before);
+  world.last.open();
+  world.last.frame(greeting);
+  await settle();
+  assert.deepEqual([connection.state.kind, world.asked('/v1/inbox').length], ['open', 2]);
+});
+
+test('a refused token ends a connection for the inbox, and a drain names inbox endpoints', async () => {
+  const world = new World();
+  const { connection } = connected(world);
+  await settle();
+  world.last.open();
+  world.last.frame(greeting);
+  await settle();
+  world.last.frame({ type: 'reconnect', after_ms: 0, deadline_ms: 5_000, endpoints: [{ transport: 'ws', url: 'ws://h.example/v1/inbox/ws' }], message: 'drain' });
+  await pass(10);
+  assert.equal(world.last.url, 'ws://h.example/v1/inbox/ws');
+  world.last.open();
+  world.last.frame(greeting);
+  await settle();
+  assert.equal(connection.state.kind, 'open');
+  world.last.frame({ type: 'error', code: 'unauthorized', message: 'no' });
+  world.last.drop(4010);
+  await until('the end', () => connection.state.kind === 'ended', 30_000);
+  assert.equal(connection.state.code, 'unauthorized');
+});
+
+test('where WebSockets do not pass, bells of an event stream take the place of mail, and nothing is polled', async () => {
+  const world = new World();
+  let write;
+  const stream = () => {
+    const body = new ReadableStream({ start: (controller) => (write = (frame) => controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(frame)}\n\n`))) });
+    return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+  };
+  const fetch = world.fetch;
+  world.fetch = async (url, init) => (new URL(url).pathname === '/v1/inbox/sse' ? (world.requests.push({ url, init }), stream()) : fetch(url, init));
+  const { connection, inbox } = connected(world, { WebSocket: null, fetch: (...given) => world.fetch(...given) });
+  await until('the event stream', () => write !== undefined);
+  write(greeting);
+  await until('the inbox', () => inbox.unread === 1);
+  assert.deepEqual([connection.state.kind, connection.state.transport], ['open', 'sse']);
+  assert.equal(world.asked('/v1/inbox/sse')[0].init.headers.Authorization, 'Bearer a.b.c');
+  await pass(20_000);
+  assert.equal(world.asked('/v1/inbox').length, 1);
+  world.answers['/v1/inbox'] = { cursor: 'c6', version: 6, unread: 2, conversations: [row(2, 2)] };
+  write({ type: 'bell' });
+  await until('the answer', () => inbox.unread === 2);
+  assert.equal(new URL(world.asked('/v1/inbox')[1].url).searchParams.has('wait_secs'), false);
 });

@@ -3,7 +3,7 @@
 
 import { ask, type Purpose } from './asking.ts';
 import { Backoff } from '../ladder/backoff.ts';
-import { type Endpoint, type Transport, TRANSPORTS } from '../downlink/channel.ts';
+import type { Endpoint, Transport } from '../downlink/channel.ts';
 import { Failure, isNoRoom } from '../failure.ts';
 import type { Host } from '../host.ts';
 import type { EntryAnswer, EntryRefusal } from './answer.ts';
@@ -59,14 +59,14 @@ export class Entry {
   /** Reads endpoints; those of an unknown transport are left out. */
   read(endpoints: readonly { transport: string; url: string }[]): Endpoint[] {
     return endpoints.flatMap(({ transport, url }) => {
-      const known = TRANSPORTS.find((one) => one === transport);
+      const known = this.host.transports.find((one) => one === transport);
       return known ? [{ transport: known, url: this.#url(known, url) }] : [];
     });
   }
 
   /** The endpoints of entry, then those of the first entry itself. */
   #known(): Endpoint[] {
-    const own = TRANSPORTS.map((transport) => {
+    const own = this.host.transports.map((transport) => {
       return { transport, url: this.#url(transport, `/v1/rooms/${encodeURIComponent(this.room)}/${transport}`) };
     });
     const named = new Set(this.#downlinks.map((endpoint) => endpoint.url));

@@ -1,10 +1,10 @@
-// The inbox of a room's user: conversations, unread numbers and items, in step with the user's other devices. It
-// attaches to the mail of the room's connection, asks where something is missing, and keeps everything on the device.
+// The inbox of a user: conversations, unread numbers and items, in step with the user's other devices. It attaches
+// to the mail of a connection, asks where something is missing, and keeps everything on the device.
 
 import { Emitter } from '../emitter.ts';
-import type { Room } from '../join.ts';
 import type { Call, Refused } from '../uplink/requests.ts';
 import { Book, type Answer, type Conversation, type Item, type MailFrame, type Place, type Undelivered } from './book.ts';
+import type { MailSource } from './connection.ts';
 import { openStore, type Change, type InboxStore } from './store.ts';
 
 /** Wait before a request that failed is sent again. */
@@ -52,8 +52,11 @@ export interface InboxEvents {
   undelivered: Undelivered;
 }
 
-/** Opens the inbox of the room's user, one for a room. It is empty until the room has joined; a guest's stays empty. */
-export function openInbox(room: Room, options: InboxOptions = {}): Inbox {
+/**
+ * Opens the inbox of a user, one for a room or for a connection of `connectInbox`. It is empty until that is open; a
+ * guest's stays empty.
+ */
+export function openInbox(room: MailSource, options: InboxOptions = {}): Inbox {
   return new Inbox(room, options);
 }
 
@@ -74,13 +77,13 @@ export class Inbox {
 
   /** Use `openInbox`. */
   constructor(
-    private readonly room: Room,
+    private readonly room: MailSource,
     private readonly options: InboxOptions,
   ) {
     this.#enders = [
       room.on('mail', (frame) => this.#later(() => this.#frame(frame))),
       room.on('state', () => this.#poll()),
-      room.on('hello', () => room.attach('attach')),
+      room.on('hello', ({ user = '' }) => (room.rings ? void this.#later(() => this.#frame({ type: 'attached', user })) : room.attach('attach'))),
       () => room.attach('detach'),
     ];
     room.attach('attach');
@@ -331,7 +334,7 @@ export class Inbox {
   /** Over transports without mail, the server answers when something has changed. */
   #poll(): void {
     const { state } = this.room;
-    if (this.#closed || this.#asking || state.kind !== 'open' || state.transport === 'ws') return;
+    if (this.room.rings || this.#closed || this.#asking || state.kind !== 'open' || state.transport === 'ws') return;
     const { user } = this.room;
     if (user === null) return;
     void this.#later(() => this.#belongsTo(user)).then(() => this.#ask(POLL_SECS));

@@ -117,7 +117,7 @@ export interface PostAnswer {
   review?: string;
 }
 
-/** Reads a server frame. Returns null for an unknown type; throws for anything that is no frame. */
+/** Reads a server frame. Returns null for an unknown type; throws for anything that is no frame. The first frame of a connection for the inbox alone is read as a hello. */
 export function readFrame(json: string): ServerFrame | null {
   const frame = JSON.parse(json) as Record<string, unknown> | null;
   switch (frame?.['type']) {
@@ -128,10 +128,11 @@ export function readFrame(json: string): ServerFrame | null {
     case 'notice':
       if (!isPosition(frame['sequence'])) throw new TypeError('a frame without a position');
       return frame as unknown as ServerFrame;
+    case 'attached':
+      return (frame['connection'] ? { ...frame, ...frame['connection'], type: 'hello', sequence: 0 } : frame) as unknown as ServerFrame;
     case 'reconnect':
     case 'error':
     case 'pong':
-    case 'attached':
     case 'mail':
     case 'bell':
       return frame as unknown as ServerFrame;
