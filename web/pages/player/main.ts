@@ -45,6 +45,8 @@ import { Announcement } from './page/announcement.ts';
 import { FullScreen } from './page/fullscreen.ts';
 import { entryOrigins, signIn, signOut } from './page/sign_in.ts';
 import { View } from './page/view.ts';
+import { News } from './push/news.ts';
+import { isConversation } from './push/note.ts';
 import { SettingsPanel } from './settings/panel.ts';
 import { Kept, MODES } from './settings/settings.ts';
 
@@ -132,11 +134,15 @@ const letters = token && new LettersOffer({
   roomId,
   nameOf: (user) => senders.get(user)?.name ?? null,
   say: (words) => composer.hint(words),
+  hopes: () => news?.offer(),
   unread: (now) => {
     unread = now;
     showTitle();
   },
 });
+const news = token && new News(room, openFromNews);
+const conversation = new URLSearchParams(location.search).get('conversation');
+if (letters && isConversation(conversation)) letters.open(conversation);
 const rules = new Rules(byId('rules'), (of) => {
   title = of;
   showTitle();
@@ -184,6 +190,7 @@ room.on('state', (state) => {
   if (state.kind === 'ended' && REFUSED_TOKENS.has(state.code)) signOut();
 });
 room.on('hello', (hello) => {
+  if (news) news.known();
   if (hello.online !== null) status.online(hello.online);
   composer.show(room.canSend);
   poll.enable(room.canSend);
@@ -228,7 +235,13 @@ function showState({ settings, pinned, poll: running, attributes, super_chats: s
 /** Begins anew behind a sign-in or a sign-out, which takes the inbox from this browser. */
 async function begin(): Promise<void> {
   if (session.now === null && letters) await letters.forget();
+  if (session.now === null && news) await news.forget();
   location.reload();
+}
+
+/** Shows what a clicked notification is about: a conversation, or this room, which is in front already. */
+function openFromNews(what: string): void {
+  if (letters && isConversation(what)) letters.open(what);
 }
 
 function isModerator(): boolean {

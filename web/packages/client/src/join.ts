@@ -150,9 +150,12 @@ export class Room implements AsyncIterable<RoomBatch> {
     return this.#ask<Called<Answer>>((uplink) => uplink.call<Answer>(call), (refused) => refused);
   }
 
-  /** Begins or ends the mail of the user's inbox on the connection of now: events of the type `mail`. `openInbox` calls it. */
-  attach(type: 'attach' | 'detach'): void {
-    this.#connection.send({ type });
+  /**
+   * Begins or ends the mail of the user's inbox on the connection of now: events of the type `mail`. `openInbox` calls it.
+   * A device that gets notifications says whether it is in front: it then gets none for what the page shows.
+   */
+  attach(type: 'attach' | 'detach', at?: { device: string; visible: boolean }): void {
+    this.#connection.send({ type, ...at });
   }
 
   /** Loads the emotes of the platform and of the room. */

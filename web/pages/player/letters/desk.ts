@@ -45,6 +45,8 @@ export interface Desk {
   back(): void;
   /** Shows a sentence, which screen readers read. */
   say(words: string): void;
+  /** The user has written a letter, and may wait for an answer. */
+  wrote(): void;
   /** Leaves a group; true when the server took it. */
   leave(conversation: string): Promise<boolean>;
 }

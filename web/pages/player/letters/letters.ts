@@ -23,6 +23,8 @@ export interface Page {
   nameOf(user: string): string | null;
   /** Shows a sentence below the stream. */
   say(words: string): void;
+  /** The user did something of which a notification would tell the answer. */
+  hopes(): void;
   /** The number of unread items, for the title. */
   unread(unread: number): void;
 }
@@ -30,11 +32,12 @@ export interface Page {
 export interface Letters {
   /** Opens the conversation with a user. */
   writeTo(user: string): void;
+  open(conversation: string): void;
   /** Ends the inbox: its person has signed out. */
   close(): void;
 }
 
-export function openLetters({ room, roomId, nameOf, unread, say }: Page): Letters {
+export function openLetters({ room, roomId, nameOf, unread, say, hopes }: Page): Letters {
   const inbox = openInbox(room);
   const names = new Names(nameOf);
   const update = (): void => drawer.update();
@@ -48,6 +51,7 @@ export function openLetters({ room, roomId, nameOf, unread, say }: Page): Letter
     go: (place: Place) => drawer.go(place),
     back: () => drawer.back(),
     say: (words) => drawer.say(words),
+    wrote: hopes,
     leave: async (conversation) => {
       const left = await room.call({ method: 'POST', path: `/v1/groups/${encodeURIComponent(conversation)}/leave` });
       if (left.kind === 'refused') drawer.say(t('failed', { why: whyOf(left) }));
@@ -80,6 +84,7 @@ export function openLetters({ room, roomId, nameOf, unread, say }: Page): Letter
     writeTo: (user) => openThread({ user }),
     open: (conversation) => openThread({ conversation }),
     say,
+    followed: hopes,
   });
-  return { writeTo: (user) => openThread({ user }), close: () => inbox.close() };
+  return { writeTo: (user) => openThread({ user }), open: (conversation) => openThread({ conversation }), close: () => inbox.close() };
 }

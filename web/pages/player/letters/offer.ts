@@ -11,6 +11,8 @@ const FORGET_MS = 1_000;
 export class LettersOffer {
   #made: Promise<Letters> | null = null;
   #letters: Letters | null = null;
+  /** Conversation to open when the inbox is there. */
+  #wanted: string | null = null;
 
   constructor(private readonly page: Page) {
     const { room } = page;
@@ -23,6 +25,12 @@ export class LettersOffer {
   /** The inbox; null before the server has said that there is one. */
   get now(): Letters | null {
     return this.#letters;
+  }
+
+  /** Opens a conversation: now, or when the server has said that there is an inbox. */
+  open(conversation: string): void {
+    if (this.#letters) this.#letters.open(conversation);
+    else this.#wanted = conversation;
   }
 
   /** Ends the inbox, and removes all that this browser keeps of inboxes. Resolves when that is done, or has to wait for another tab. */
@@ -53,6 +61,8 @@ export class LettersOffer {
   async #load(): Promise<Letters> {
     const { openLetters } = await import('./letters.ts');
     this.#letters = openLetters(this.page);
+    if (this.#wanted !== null) this.#letters.open(this.#wanted);
+    this.#wanted = null;
     return this.#letters;
   }
 }

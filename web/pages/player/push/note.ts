@@ -53,7 +53,7 @@ export function shownAs({ title, body, collapse, opens, kind }: Note): { title: 
 /** Returns the address of what a click opens, within the player page; the page itself for anything else. */
 export function addressOf(opens: unknown): string {
   if (typeof opens !== 'string') return './';
-  if (CONVERSATION.test(opens)) return `./?conversation=${encodeURIComponent(opens)}`;
+  if (isConversation(opens)) return `./?conversation=${encodeURIComponent(opens)}`;
   return ROOM.test(opens) ? `./?room=${encodeURIComponent(opens)}` : './';
 }
 
@@ -61,7 +61,12 @@ export function addressOf(opens: unknown): string {
 export function canOpen(page: string, opens: unknown): boolean {
   if (typeof opens !== 'string') return true;
   const room = new URL(page).searchParams.get('room');
-  return CONVERSATION.test(opens) || room === opens;
+  return isConversation(opens) || room === opens;
+}
+
+/** Whether an id is one of a conversation. */
+export function isConversation(id: unknown): id is string {
+  return typeof id === 'string' && CONVERSATION.test(id);
 }
 
 function cut(text: string, chars: number): string {

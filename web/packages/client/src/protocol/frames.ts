@@ -102,7 +102,7 @@ export type ClientFrame =
   | { type: 'join'; token?: string; after?: number; client?: ClientFacts }
   | { type: 'ping'; id: number }
   | { type: 'ack'; sequences: number[] }
-  | { type: 'attach' | 'detach' }
+  | { type: 'attach' | 'detach'; device?: string; visible?: boolean }
   | { type: 'visibility'; hidden: boolean }
   | { type: 'repair'; after: number; before: number };
 

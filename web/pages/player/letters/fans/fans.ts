@@ -8,6 +8,7 @@ import { avatarOf, badgeText } from '../list/row.ts';
 import { type Names } from '../list/names.ts';
 import { count, inLanguage, isolated, t } from '../texts/i18n.ts';
 import { whyOf } from '../texts/words.ts';
+import { Follow } from './follow.ts';
 import { type GroupOffer, type GroupView, offerOf } from './group.ts';
 
 const HOST = 'inbox.host';
@@ -19,6 +20,8 @@ export interface FansEvents {
   writeTo(user: string): void;
   open(conversation: string): void;
   say(words: string): void;
+  /** The user wants to hear when the host is live. */
+  followed(): void;
 }
 
 export class Fans {
@@ -28,6 +31,7 @@ export class Fans {
   #named: string | null = null;
   #group: GroupView | null = null;
   #isBusy = false;
+  #follow: Follow;
 
   constructor(
     private readonly room: Room,
@@ -36,6 +40,7 @@ export class Fans {
     private readonly names: Names,
     private readonly events: FansEvents,
   ) {
+    this.#follow = new Follow(room, () => this.#write());
     this.node.setAttribute('role', 'group');
     this.node.hidden = true;
     byId('stage').after(this.node);
@@ -88,11 +93,13 @@ export class Fans {
   #write(): void {
     const { user } = this.inbox;
     const host = this.#host !== null && this.#host !== user ? this.#hostButton(this.#host) : null;
+    if (host && this.#host !== null) void this.#follow.of(this.#host);
+    const follow = host && this.#follow.follows !== null ? this.#followButton(this.#follow.follows) : null;
     const offer = this.#named !== null && !this.#group ? null : offerOf(this.#group, this.roomId, this.room.role);
     const group = offer ? this.#groupButton(offer) : null;
     const hadFocus = this.node.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset['fans'] : undefined;
     this.node.setAttribute('aria-label', t('fans'));
-    this.node.replaceChildren(...[host, group].filter((one) => one !== null));
+    this.node.replaceChildren(...[host, follow, group].filter((one) => one !== null));
     this.node.hidden = !host && !group;
     if (hadFocus !== undefined) this.node.querySelector<HTMLElement>(`[data-fans=${hadFocus}]`)?.focus();
   }
@@ -105,6 +112,22 @@ export class Fans {
     button.dataset['fans'] = 'host';
     button.addEventListener('click', () => this.events.writeTo(host));
     return button;
+  }
+
+  #followButton(follows: boolean): HTMLElement {
+    const words = element('span', 'fans-words', element('span', 'fans-name', t('tellWhenLive')), element('span', 'fans-more', t(follows ? 'isTold' : 'isNotTold')));
+    const button = element('button', 'fans-button follow', icon('bell'), words);
+    button.type = 'button';
+    button.dataset['fans'] = 'follow';
+    button.setAttribute('aria-pressed', String(follows));
+    button.addEventListener('click', () => void this.#toggleFollow());
+    return button;
+  }
+
+  async #toggleFollow(): Promise<void> {
+    const refused = await this.#follow.toggle();
+    if (refused) return this.events.say(t('failed', { why: whyOf(refused) }));
+    if (this.#follow.follows) this.events.followed();
   }
 
   #groupButton({ act, label }: GroupOffer): HTMLElement {

@@ -141,8 +141,9 @@ export class ThreadView implements View {
     if (this.#outbox.isFull) return this.desk.say(t('refused_overloaded'));
     this.#isFollowing = true;
     const written = await this.#outbox.send(letter);
-    if (written.kind === 'refused') this.desk.say(t('failed', { why: whyOf(written) }));
-    else this.#conversation ??= written.conversation;
+    if (written.kind === 'refused') return this.desk.say(t('failed', { why: whyOf(written) }));
+    this.#conversation ??= written.conversation;
+    this.desk.wrote();
   }
 
   #arrived(items: readonly Item[]): void {
