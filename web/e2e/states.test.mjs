@@ -297,8 +297,9 @@ test('the page forgets a sign-in that has expired or was refused', async () => {
 test('the past comes as soon as the server answers', async () => {
   source.sequence = 1;
   source.past = [{ sequence: 1, body: { type: 'chat', id: 'p', user: 'u2', name: 'Bo', text: 'before you came', at_ms: Date.now() } }];
+  // The client itself asks again where the server names a shorter time.
   let asked = 0;
-  const refuseOnce = (route) => ((asked += 1) === 1 ? route.fulfill({ status: 503, json: { error: { code: 'unavailable', message: '' } } }) : route.continue());
+  const refuseOnce = (route) => ((asked += 1) === 1 ? route.fulfill({ status: 503, json: { error: { code: 'overloaded', message: '', retry_after_ms: 6_000 } } }) : route.continue());
   const page = await open(browser, source, { prepare: (made) => made.route('**/history*', refuseOnce) });
   await until('the past', async () => (await chats(page)).includes('before you came'));
   assert.equal(asked, 2);
