@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use crate::run::say;
+use crate::run::{command, root, run, say};
 use need::{NEEDS, Need};
 
 pub(crate) use node::npm;
@@ -63,6 +63,17 @@ pub(crate) fn check() -> anyhow::Result<()> {
         "these programs are missing:\n{}\n`cargo xtask setup` installs them; `cargo xtask doctor` says how",
         lines.join("\n")
     );
+}
+
+/// Compiles s3s-fs, which only the full tier starts: some two minutes of two processors.
+pub(crate) fn compile_s3s_fs() -> anyhow::Result<()> {
+    let home = root().join("target/tools/s3s-fs");
+    if home.join("bin/s3s-fs").is_file() {
+        return Ok(());
+    }
+    let home = home.display().to_string();
+    let which = ["s3s-fs", "--version", "=0.14.1", "--features", "binary", "--locked", "--debug"];
+    run(command("cargo", &[&["install", "--quiet", "--root", &home], &which[..]].concat()))
 }
 
 /// Returns the path of the nats-server that benches and tests start.

@@ -85,6 +85,7 @@ fn run_tier(tier: Tier) -> anyhow::Result<()> {
         // A check of all its dependencies, which the other builds do not share.
         let alone = ["check", "--locked", "--package", "barrage-autoscaler", "--no-default-features"];
         run(command("cargo", &alone))?;
+        setup::compile_s3s_fs()?;
         // The channel behind proxies that cut idle connections, which takes minutes.
         run(nextest("together", &["--run-ignored", "only"])?)?;
         run(browser_tests(BrowserTests::Long)?)?;

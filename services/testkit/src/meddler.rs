@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,6 +31,10 @@ pub enum Meddling {
     CaptivePortal,
     /// Refuses handshakes, and repeats, swaps and cuts the events of streams.
     Events,
+    /// Answers every request 500 without a look at its body.
+    Errors,
+    /// Answers every second request 500, beginning with the first, and forwards the others.
+    EverySecond,
 }
 
 /// A reverse proxy on loopback, one request a connection. Ends with the runtime of the test.
@@ -40,6 +45,7 @@ pub struct Meddler {
     meddling: Arc<parking_lot::RwLock<Meddling>>,
     server: Arc<parking_lot::RwLock<Option<SocketAddr>>>,
     cut: Arc<tokio::sync::Notify>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Meddler {
@@ -51,6 +57,7 @@ impl Meddler {
             meddling: Arc::new(parking_lot::RwLock::new(meddling)),
             server: Arc::default(),
             cut: Arc::default(),
+            requests: Arc::default(),
         };
         let accepting = meddler.clone();
         tokio::spawn(async move {
@@ -95,7 +102,10 @@ impl Meddler {
         let (head, rest) = read_head(&mut client).await?;
         let is_handshake = has_header(&head, "upgrade");
         let is_stream = head.lines().next().is_some_and(|line| line.contains("/sse"));
+        let is_second = self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         let page = match meddling {
+            Meddling::Errors => Some("500 Internal Server Error"),
+            Meddling::EverySecond if is_second => Some("500 Internal Server Error"),
             Meddling::CaptivePortal => Some("200 OK"),
             Meddling::UpgradeAs200 if is_handshake => Some("200 OK"),
             Meddling::RefuseUpgrade | Meddling::Events if is_handshake => Some("403 Forbidden"),
@@ -105,7 +115,9 @@ impl Meddler {
             let length = PORTAL.len();
             let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {length}");
             client.write_all(format!("{head}\r\nConnection: close\r\n\r\n{PORTAL}").as_bytes()).await?;
-            return client.shutdown().await;
+            client.shutdown().await?;
+            // A body that is not read would reset the connection, and the answer be lost.
+            return tokio::io::copy(&mut client, &mut tokio::io::sink()).await.map(drop);
         }
         let Some(server) = *self.server.read() else { return Ok(()) };
         let mut server = TcpStream::connect(server).await?;

@@ -92,6 +92,7 @@ pub(crate) const NEEDS: &[Need] = &[
     // Debian's packages start a server each; the tests start their own on free ports.
     Need::new("squid", "HTTP proxy in tests of the channel", Source::Debian("squid")),
     Need::new("nginx", "reverse proxy in tests of the channel", Source::Debian("nginx")),
+    Need::new("clamd", "scans uploads in tests", Source::Debian("clamav-daemon")),
     Need::new("openssl", "makes certificates for tests", Source::Debian("openssl")),
     Need::new("faketime", "moves the clock of a server in tests", Source::Debian("faketime")),
     Need::new("promtool", "checks metrics and rules in tests", Source::Debian("prometheus")),
@@ -117,6 +118,11 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
     Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),
     Need::new("s3rver", "server that speaks S3 in tests", Source::Npm("s3rver@3.7.1")),
+    Need::new(
+        "moto",
+        "another server that speaks S3 in tests",
+        Source::PypiImports(&["moto[s3]==5.2.*", "flask==3.*", "flask-cors==6.*"]),
+    ),
     // And the clients in tests of uploads.
     Need::new("tus clients", "upload library in tests (npm)", Source::NpmFolder("services/media/tests/js")),
     Need::new("tus", "upload library in tests (PyPI)", Source::PypiImports(&["tuspy==1.1.*"])),
@@ -144,7 +150,10 @@ impl Need {
                 let installed = std::fs::read_dir(self.home()).ok()?.flatten().map(|entry| entry.file_name());
                 let installed: Vec<String> = installed.filter_map(|name| name.into_string().ok()).collect();
                 let is_there = |package: &&str| {
-                    let wanted = package.trim_end_matches('*').replace('-', "_").replace("==", "-");
+                    // Without its extras: `moto[server]==5.2.*` is `moto-5.2.`.
+                    let (name, version) = package.split_once("==").unwrap_or((package, ""));
+                    let name = name.split('[').next().unwrap_or(name);
+                    let wanted = format!("{}-{}", name.replace('-', "_"), version.trim_end_matches('*'));
                     installed.iter().any(|name| name.starts_with(&wanted) && name.ends_with(".dist-info"))
                 };
                 packages.iter().all(is_there).then(|| self.home())
