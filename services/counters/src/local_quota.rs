@@ -47,12 +47,22 @@ impl LocalQuota {
         }
     }
 
+    fn shard(&self, key: &QuotaKey) -> &Mutex<Shard> {
+        let shard = self.hasher.hash_one(key) % self.shards.len() as u64;
+        &self.shards[usize::try_from(shard).expect("below the number of shards")]
+    }
+
+    /// Gives back units without a future; see [`Quota::give_back`].
+    pub fn return_units(&self, key: &QuotaKey, units: u32, rule: &Rule, age: Duration, now: Duration) -> u32 {
+        // Taken before this engine was: it has no count of them.
+        let Some(taken) = now.checked_sub(age) else { return 0 };
+        self.shard(key).lock().give_back(key, units, rule, taken, now)
+    }
+
     /// Decides without a future: the counts are in memory.
     pub fn decide(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict {
-        let shard = self.hasher.hash_one(key) % self.shards.len() as u64;
-        let shard = &self.shards[usize::try_from(shard).expect("below the number of shards")];
         let (verdict, change) = {
-            let mut shard = shard.lock();
+            let mut shard = self.shard(key).lock();
             shard.take(key, cost, rule, now)
         };
         self.metrics.decided(&verdict);
@@ -70,6 +80,10 @@ impl LocalQuota {
 impl Quota for LocalQuota {
     async fn take(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict {
         self.decide(key, cost, rule, now)
+    }
+
+    async fn give_back(&self, key: &QuotaKey, units: u32, rule: &Rule, age: Duration, now: Duration) -> u32 {
+        self.return_units(key, units, rule, age, now)
     }
 }
 

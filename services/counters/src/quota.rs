@@ -56,6 +56,11 @@ pub trait Quota: Send + Sync {
     /// never changes for one engine. A rule that differs from the key's last one takes effect at
     /// once and keeps the count; a rule of another kind starts with an empty count.
     async fn take(&self, key: &QuotaKey, cost: u32, rule: &Rule, now: Duration) -> Verdict;
+
+    /// Gives back units of a window that were taken `age` before `now`. Returns how many: none after they have left
+    /// the window, none when the count is not known any more, and none of a rate, which refills by itself. Units that
+    /// an engine cannot reach stay counted until they leave the window.
+    async fn give_back(&self, key: &QuotaKey, units: u32, rule: &Rule, age: Duration, now: Duration) -> u32;
 }
 
 #[cfg(test)]

@@ -49,6 +49,15 @@ impl Count {
         }
     }
 
+    fn give_back(&mut self, units: u32, rule: &Rule, taken: Duration, now: Duration) -> u32 {
+        match (self, rule) {
+            (Count::Window(sliding), Rule::Window(window)) if sliding.window() == *window => {
+                sliding.give_back(units, taken, now)
+            }
+            _ => 0,
+        }
+    }
+
     fn is_idle(&self, now: Duration) -> bool {
         match self {
             Count::Rate(bucket) => bucket.is_full(now),
@@ -106,6 +115,19 @@ impl Shard {
         };
         self.use_now(at);
         (self.slots[at as usize].count.take(cost, rule, now), change)
+    }
+
+    /// Gives back units of a key that has a count; see [`crate::Quota::give_back`].
+    pub(crate) fn give_back(
+        &mut self,
+        key: &QuotaKey,
+        units: u32,
+        rule: &Rule,
+        taken: Duration,
+        now: Duration,
+    ) -> u32 {
+        let Some(at) = self.index.get(key) else { return 0 };
+        self.slots[*at as usize].count.give_back(units, rule, taken, now)
     }
 
     fn place(&mut self, key: &QuotaKey, rule: &Rule, now: Duration) -> (u32, Change) {

@@ -83,6 +83,25 @@ impl SlidingWindow {
         Verdict::Refuse { retry_after, limit, remaining }
     }
 
+    /// Gives back units that were taken at `taken`. Returns how many: none when they have left the window, and never
+    /// more than were taken about then. A unit may have been counted in the fine bucket beside.
+    pub fn give_back(&mut self, units: u32, taken: Duration, now: Duration) -> u32 {
+        self.advance(now);
+        let number = self.number(taken);
+        let oldest = (self.newest + 1).saturating_sub(COUNTS as u128);
+        let mut given = 0;
+        for number in [number, number + 1, number.saturating_sub(1)] {
+            if (oldest..=self.newest).contains(&number) {
+                let count = &mut self.counts[Self::index(number)];
+                let part = (*count).min(units - given);
+                *count -= part;
+                given += part;
+            }
+        }
+        self.sum -= given;
+        given
+    }
+
     /// Returns the time until enough old buckets have left; they leave oldest first.
     fn wait_for(&self, cost: u32, now: Duration) -> Duration {
         let Some(room) = self.window.limit().checked_sub(cost) else {
@@ -185,6 +204,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn units_come_back_where_they_were_taken_and_only_while_they_count() {
+        let second = Duration::from_secs(1);
+        let at = |tenths: u32| second * tenths / 10;
+        let mut sliding = SlidingWindow::empty(Window::new(10, second).unwrap(), Duration::ZERO);
+        assert!(sliding.take(4, at(0)).is_admit() && sliding.take(6, at(5)).is_admit());
+        assert_eq!(sliding.give_back(9, at(5), at(6)), 6, "no more than were taken then");
+        assert_eq!(sliding.remaining(at(6)), 6);
+        assert_eq!(sliding.give_back(4, at(0), at(11)), 0, "they have left the window");
+        assert_eq!(sliding.remaining(at(11)), 10);
+        assert_eq!(sliding.give_back(1, at(40), at(11)), 0, "not taken yet");
+        assert!(sliding.take(10, at(12)).is_admit() && !sliding.take(1, at(12)).is_admit());
     }
 
     #[test]

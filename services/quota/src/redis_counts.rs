@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use barrage_flow::{GRAINS, LeaseGrant, LeaseRequest, LeaseTerms, Rule};
+use barrage_flow::{GRAINS, LeaseGrant, LeaseRequest, LeaseTerms, Rule, Window};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -32,6 +32,7 @@ pub(crate) struct RedisCounts {
     connection: ConnectionManager,
     bucket: Script,
     window: Script,
+    give_back: Script,
 }
 
 impl RedisCounts {
@@ -40,7 +41,8 @@ impl RedisCounts {
         let connection = connection(&config.address(), deadline)?;
         let bucket = Script::new(include_str!("lua/bucket.lua"));
         let window = Script::new(include_str!("lua/window.lua"));
-        let counts = RedisCounts { connection, bucket, window };
+        let give_back = Script::new(include_str!("lua/give_back.lua"));
+        let counts = RedisCounts { connection, bucket, window, give_back };
         connect_ahead(&counts.connection);
         Ok(counts)
     }
@@ -66,6 +68,19 @@ impl RedisCounts {
             return Ok(Answer::Refused { retry_after: Duration::from_micros(retry_after_us), fits });
         }
         Ok(Answer::Granted(LeaseGrant { units, length: Duration::from_micros(life_us), mark }))
+    }
+
+    /// Gives back units of a window that were taken `age` ago. Returns how many still counted.
+    pub(crate) async fn give_back(
+        &self,
+        key: &str,
+        window: &Window,
+        units: u32,
+        age: Duration,
+    ) -> Result<u32, RedisError> {
+        let mut call = self.give_back.key(key);
+        call.arg(grain_us(window)).arg(GRAINS).arg(units).arg(age.as_micros() as u64);
+        call.invoke_async(&mut self.connection.clone()).await
     }
 }
 
@@ -121,6 +136,11 @@ pub(crate) fn client(address: &Address<'_>) -> Result<Client, QuotaError> {
     Client::build_with_tls(info, TlsCertificates { client_tls, root_cert }).map_err(QuotaError::Url)
 }
 
+/// Returns the width of a window's fine buckets in microseconds.
+fn grain_us(window: &Window) -> u64 {
+    window.length().as_nanos().div_ceil(GRAINS as u128 * 1_000) as u64
+}
+
 /// Adds the arguments in the order that the scripts document.
 fn arguments(
     call: &mut ScriptInvocation<'_>,
@@ -137,8 +157,7 @@ fn arguments(
             call.arg(request.need).arg(request.want).arg(length_us).arg(request.give_back).arg(request.debt);
         }
         Rule::Window(window) => {
-            let grain_us = window.length().as_nanos().div_ceil(GRAINS as u128 * 1_000) as u64;
-            call.arg(window.limit()).arg(grain_us).arg(GRAINS);
+            call.arg(window.limit()).arg(grain_us(window)).arg(GRAINS);
             call.arg(request.need).arg(request.want).arg(length_us).arg(request.give_back).arg(request.mark);
             call.arg(request.debt);
         }

@@ -244,4 +244,16 @@ impl Quota for RedisQuota {
         };
         shared.unwrap_or_else(|| self.inner.spend_share(key, cost, rule, now))
     }
+
+    async fn give_back(&self, key: &QuotaKey, units: u32, rule: &Rule, age: Duration, now: Duration) -> u32 {
+        self.inner.share.return_units(key, units, &share_of(rule, *self.inner.instances.borrow()), age, now);
+        let Rule::Window(window) = rule else { return 0 };
+        let name = redis_key(key, rule);
+        let given = self.inner.guarded.call(self.inner.counts.give_back(&name, window, units, age)).await;
+        self.inner.log_change();
+        given.unwrap_or_else(|error| {
+            tracing::debug!(%error, units, "Redis takes no units back now; they stay counted");
+            0
+        })
+    }
 }

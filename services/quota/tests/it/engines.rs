@@ -30,6 +30,7 @@ async fn suite(instance: &Instance) {
         a_cost_is_taken_whole_or_not_at_all(instance),
         a_small_window_is_exact(instance),
         a_changed_rule_takes_effect(instance),
+        units_of_a_window_come_back(instance),
     );
     // These two need a whole processor and run one after the other.
     a_large_bucket_keeps_its_law(instance).await;
@@ -94,6 +95,30 @@ async fn a_changed_rule_takes_effect(instance: &Instance) {
     );
     assert!(!instance.take(&key, 1, &window(3, 60_000)).await.is_admit());
     assert!(!instance.take(&key, 1, &window(3, 50_000)).await.is_admit(), "another length keeps the count");
+}
+
+async fn units_of_a_window_come_back(instance: &Instance) {
+    let (one, rule) = (key("given-back"), window(1_000, 60_000));
+    assert!(instance.take(&one, 700, &rule).await.is_admit());
+    assert!(!instance.take(&one, 700, &rule).await.is_admit());
+    let give_back = async |key: &barrage_counters::QuotaKey, units, rule: &Rule, age| {
+        instance.quota.give_back(key, units, rule, age, instance.origin.elapsed()).await
+    };
+    assert_eq!(give_back(&one, 400, &rule, ms(0)).await, 400);
+    assert_eq!(give_back(&key("unknown"), 400, &rule, ms(0)).await, 0);
+    assert_eq!(give_back(&one, 400, &rule, ms(90_000)).await, 0, "they would have left the window");
+    assert_eq!(give_back(&one, 400, &rate(1, 5), ms(0)).await, 0, "a rate refills by itself");
+    // An instance may repeat its refusal for a second.
+    let mut verdict = instance.take(&one, 700, &rule).await;
+    for _ in 0..20 {
+        if verdict.is_admit() {
+            break;
+        }
+        tokio::time::sleep(ms(100)).await;
+        verdict = instance.take(&one, 700, &rule).await;
+    }
+    assert!(verdict.is_admit(), "{verdict:?}");
+    assert!(!instance.take(&one, 1, &rule).await.is_admit(), "1,000 again");
 }
 
 /// Times before and after the admission of a unit.
