@@ -7,11 +7,12 @@ use barrage_blob::S3Config;
 use barrage_token::AddressKeys;
 
 use crate::denied::Denied;
+use crate::review::ReviewMode;
+use crate::scan::ClamdConfig;
 
 barrage_part::part! {
     /// Media: uploads and downloads of pictures, clips, voice notes and files, in `barrage media` or in `barrage up`,
     /// with listeners of their own. Off while it has no address.
-    @[derive(Eq)]
     pub struct MediaConfig {
         /// Addresses of the listeners, such as `0.0.0.0:8082`, with the certificate of `http.tls_cert_file` if there is
         /// one. Never those of a gateway: an upload must not slow the chat.
@@ -63,6 +64,9 @@ barrage_part::part! {
         unused_secs: u64 = 86_400, between(2, 315_360_000);
         /// Time in seconds of one walk over all media, which looks for unused ones.
         walk_secs: u64 = 7_200, between(1, 604_800);
+        /// Media that wait for a moderator before their sender may send them: `none`, `pictures` (and clips), or
+        /// `all`. The sender sees `checking` meanwhile. What nobody decides about ends with the upload.
+        review: ReviewMode = ReviewMode::None;
         /// The check of what was uploaded.
         check: CheckConfig = CheckConfig::default();
     }
@@ -70,7 +74,6 @@ barrage_part::part! {
 
 barrage_part::part! {
     /// The check of an upload: it decodes pictures in a process of its own, which is limited.
-    @[derive(Eq)]
     pub struct CheckConfig {
         /// Checks at the same time. Each may take a processor and `memory_mib_max`.
         at_once: usize = 2, between(1, 64);
@@ -86,6 +89,8 @@ barrage_part::part! {
         frames_max: usize = 300, between(1, 10_000);
         /// File with SHA-256 digests, one in a line, that are refused and no longer delivered. Read again when it changes.
         denied_file: Option<PathBuf> = None;
+        /// Scanner for malware that reads every upload before it is decoded or kept.
+        clamd: Option<ClamdConfig> = None;
     }
 }
 
@@ -128,6 +133,9 @@ impl MediaConfig {
             let read = AddressKeys::load(signing, retired, self.address_secs);
             found.extend(read.err().map(|error| ("media.key_file".to_owned(), error.to_string())));
         }
+        if let Some(Err(error)) = self.check.clamd.as_ref().map(ClamdConfig::place) {
+            found.push(("media.check.clamd.address".into(), error));
+        }
         let denied = Denied::open(self.check.denied_file.clone());
         found.extend(denied.err().map(|error| ("media.check.denied_file".to_owned(), error.to_string())));
         found
@@ -144,12 +152,23 @@ mod tests {
             base_url: Some("media.example".into()),
             s3: Some(S3Config { secret_file: "/nowhere/secret".into(), ..S3Config::default() }),
             key_file: Some("/nowhere/key".into()),
-            check: CheckConfig { denied_file: Some("/nowhere/denied".into()), ..CheckConfig::default() },
+            check: CheckConfig {
+                denied_file: Some("/nowhere/denied".into()),
+                clamd: Some(ClamdConfig { address: "clamd.example".into(), ..ClamdConfig::default() }),
+                ..CheckConfig::default()
+            },
             ..MediaConfig::default()
         };
         let keys: Vec<_> = config.problems().into_iter().map(|(key, _)| key).collect();
-        let expected =
-            ["base_url", "s3.endpoint", "s3.bucket", "s3.secret_file", "key_file", "check.denied_file"];
+        let expected = [
+            "base_url",
+            "s3.endpoint",
+            "s3.bucket",
+            "s3.secret_file",
+            "key_file",
+            "check.clamd.address",
+            "check.denied_file",
+        ];
         assert_eq!(keys, expected.map(|key| format!("media.{key}")));
         assert_eq!(MediaConfig::default().problems(), []);
     }

@@ -42,6 +42,13 @@ pub(crate) fn store(error: BlobError) -> ApiError {
     ApiError::new(Code::Unavailable, "the store of media does not answer; try again").retry_after_ms(RETRY_MS)
 }
 
+/// Makes the answer for a medium that could not be removed. The cause goes to the log.
+pub(crate) fn erasing(error: &dyn std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "a medium could not be removed");
+    ApiError::new(Code::Unavailable, "the medium could not be removed whole; try again")
+        .retry_after_ms(RETRY_MS)
+}
+
 /// Makes the answer for an upload that is not there, or belongs to another user.
 pub(crate) fn no_upload() -> ApiError {
     ApiError::new(Code::NotFound, "there is no such upload here; begin a new one")

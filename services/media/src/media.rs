@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use barrage_blob::{BlobName, Blobs};
 use barrage_counters::Quota;
+use barrage_guarded::BreakerMetrics;
 use barrage_http::ApiError;
+use barrage_protocol::code::Refusal;
 use barrage_protocol::digest::hex;
 use barrage_protocol::media::ReferenceAnswer;
 use barrage_protocol::{Code, Digest, MediaView, UserId};
@@ -24,10 +26,11 @@ use crate::denied::Denied;
 use crate::error::{MediaError, disk, store};
 use crate::marks::{CONDEMNED, LINGER_MS, RECORD, TOUCHED};
 use crate::metrics::MediaMetrics;
-use crate::quotas::Quotas;
+use crate::quotas::{Counted, Quotas};
 use crate::record::MediaRecord;
+use crate::scan::Scanner;
 use crate::spool::{Spool, SpoolLimits, Upload};
-use crate::upload::{Stage, Streams};
+use crate::upload::{Stage, Streams, UploadHead};
 use crate::uses::Uses;
 
 /// Records that are kept in memory, about 1 KB each; the one unused for the longest makes room.
@@ -57,6 +60,8 @@ pub struct MediaParts {
     pub uses: Option<Arc<dyn Uses>>,
     /// Program that checks pictures, with [`crate::CHILD_ARGUMENT`] as its one argument.
     pub checker: PathBuf,
+    /// Metrics of circuit breakers of this process.
+    pub breakers: BreakerMetrics,
     /// Ends the tasks, and the requests that add bytes.
     pub shutdown: CancellationToken,
 }
@@ -80,6 +85,10 @@ pub struct Media {
     pub(crate) checkable: Notify,
     /// Wakes the removal when more media were removed everywhere.
     pub(crate) removals: Notify,
+    /// Wakes the uploads that wait when a moderator has decided.
+    pub(crate) decided: Notify,
+    /// Scans uploads; `None` without `media.check.clamd`.
+    pub(crate) scanner: Option<Scanner>,
     pub(crate) uses: Option<Arc<dyn Uses>>,
     /// Media that were touched lately.
     touched: Cache<Digest, ()>,
@@ -117,6 +126,8 @@ impl Media {
             tasks: TaskTracker::new(),
             checkable: Notify::new(),
             removals: Notify::new(),
+            decided: Notify::new(),
+            scanner: config.check.clamd.as_ref().map(|clamd| Scanner::new(clamd, &parts.breakers)),
             uses: parts.uses,
             touched: Cache::builder()
                 .max_capacity(RECORDS_MAX)
@@ -125,6 +136,31 @@ impl Media {
             records: Cache::builder().max_capacity(RECORDS_MAX).time_to_live(RECORD_LIFE).build(),
             config,
         }))
+    }
+
+    /// Removes an upload that becomes no medium, and gives its bytes of the day back.
+    pub(crate) async fn give_up(&self, upload: &Arc<Upload>) {
+        self.forget(upload).await;
+        if upload.uncount() {
+            self.give_back(&upload.head, upload.received().bytes).await;
+        }
+    }
+
+    /// Gives the bytes of an upload back to the quotas of a day.
+    pub(crate) async fn give_back(&self, head: &UploadHead, arrived_bytes: u64) {
+        let age_ms = barrage_clock::unix_ms().saturating_sub(head.created_ms);
+        let (user, address, bytes) = (&head.user, head.address, head.length);
+        let age = Duration::from_millis(age_ms);
+        self.quotas.give_back(Counted { user, address, bytes, arrived_bytes, age }).await;
+    }
+
+    /// Ends an upload by a refusal, and gives its bytes of the day back.
+    pub(crate) async fn refuse(&self, upload: &Arc<Upload>, refusal: Refusal) -> Result<(), ApiError> {
+        self.set_stage(upload, Stage::Refused { refusal }).await?;
+        if upload.uncount() {
+            self.give_back(&upload.head, upload.head.length).await;
+        }
+        Ok(())
     }
 
     /// Removes an upload once the request that adds to it has ended.
@@ -262,6 +298,13 @@ impl Media {
         let owner = of_user.unwrap_or_else(|| "public".to_owned());
         BlobName::parse(&format!("refs/{folder}/{text}/{owner}"))
             .map_err(|_| ApiError::new(Code::Internal, "a reference has no name"))
+    }
+
+    /// Notes that the user of an upload has uploaded a medium, or that it is everybody's.
+    pub(crate) async fn own(&self, head: &UploadHead, digest: Digest) -> Result<(), ApiError> {
+        let is_public = head.metadata.visibility == Visibility::Public;
+        let name = Media::reference(digest, Some(&head.user).filter(|_| !is_public))?;
+        self.blobs.put(&name, Bytes::from_static(b"1")).await.map_err(store)
     }
 
     /// Returns how a user may have a medium: as a public one, or because the user has uploaded it before.

@@ -49,6 +49,7 @@ labels! {
     /// Result of a check.
     CheckEnd {
         Ready "ready",
+        Waits "waits",
         Refused "refused",
         Limit "limit",
         Denied "denied",
@@ -89,6 +90,7 @@ pub(crate) struct MediaMetrics {
     pub(crate) sent_bytes: IntCounter,
     pub(crate) check_seconds: Histogram,
     pub(crate) checks_waiting: IntGauge,
+    pub(crate) reviews_waiting: IntGauge,
     pub(crate) spool_uploads: IntGauge,
     pub(crate) spool_bytes: IntGauge,
 }
@@ -135,7 +137,8 @@ impl MediaMetrics {
             )?,
             checks: vec(
                 "barrage_media_checks_total",
-                "Checks of uploads, by their result. `limit`: the check exceeded its memory or time.",
+                "Checks of uploads, by their result. `limit`: the check exceeded its memory or time. \
+                 `waits`: a moderator decides, and counts it once more.",
                 "result",
                 CheckEnd::ALL.iter().map(|it| it.label()).collect(),
             )?,
@@ -163,6 +166,10 @@ impl MediaMetrics {
             checks_waiting: gauge(
                 "barrage_media_checks_waiting",
                 "Uploads that wait for their check or are in it.",
+            )?,
+            reviews_waiting: gauge(
+                "barrage_media_reviews_waiting",
+                "Uploads of this process that wait for a moderator.",
             )?,
             spool_uploads: gauge("barrage_media_spool_uploads", "Uploads that this process knows.")?,
             spool_bytes: gauge(

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use barrage_http::AllowedOrigins;
+use barrage_http::{AdminRoutes, AllowedOrigins};
 
 use crate::media::Media;
-use crate::{check, collect, http};
+use crate::{check, collect, http, review};
 
 /// Time between two looks for expired uploads and for a changed file of denied digests.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -16,6 +16,11 @@ impl Media {
     /// Returns the public routes. Pages of `origins` may use them.
     pub fn router(self: &Arc<Self>, origins: &AllowedOrigins) -> Router {
         http::router(self, origins)
+    }
+
+    /// Returns the admin routes: media that wait for a moderator.
+    pub fn admin_router(self: &Arc<Self>) -> AdminRoutes {
+        http::admin_router(self)
     }
 
     /// Checks uploads and removes expired ones until the shutdown, then waits for requests that add bytes.
@@ -31,14 +36,14 @@ impl Media {
                 }
             }
         };
-        tokio::join!(checking, sweeping, collect::run(&self));
+        tokio::join!(checking, sweeping, collect::run(&self), review::run(&self));
         self.tasks.close();
         self.tasks.wait().await;
     }
 
     async fn sweep(&self) {
         for upload in self.spool.expired(barrage_clock::unix_ms()) {
-            self.forget(&upload).await;
+            self.give_up(&upload).await;
         }
         self.denied.refresh();
         let (uploads, bytes) = self.spool.held();

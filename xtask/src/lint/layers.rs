@@ -94,7 +94,7 @@ const ALLOWED: &[Allowed] = &[
     allowed(
         "media",
         4,
-        &["blob", "clock", "counters", "flow", "http", "openapi", "part", "protocol", "token"],
+        &["blob", "clock", "counters", "flow", "guarded", "http", "openapi", "part", "protocol", "token"],
     ),
     allowed("probe", 4, &["client", "clock", "part", "protocol", "token"]),
     allowed(

@@ -126,6 +126,7 @@ pub(super) fn start(
         quota: Arc::clone(quota),
         uses: uses(context),
         checker: CHECKER.into(),
+        breakers: context.breakers.clone(),
         shutdown: context.stop.front.clone(),
         config: config.media.clone(),
     };

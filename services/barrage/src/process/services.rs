@@ -81,7 +81,9 @@ impl Services {
             false => None,
         };
         if let (Some(quota), true) = (&quota, roles.media) {
-            services.media = Some(media::start(context, &quota.quota, tasks)?);
+            let media = media::start(context, &quota.quota, tasks)?;
+            services.add(Router::new(), media.admin_router());
+            services.media = Some(media);
         }
         if roles.gateway {
             services.start_gateway(context, tasks)?;

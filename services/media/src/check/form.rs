@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use barrage_http::ApiError;
 use barrage_protocol::code::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -43,5 +44,11 @@ pub(super) enum Problem {
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         Problem::Failed(error.to_string())
+    }
+}
+
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        Problem::Failed(error.0.message)
     }
 }

@@ -145,3 +145,75 @@ fn gif_of_one_frame_is_a_still_and_one_of_too_many_is_refused() {
     let refused = render(&gif(6), Format::Gif, BOUNDS).unwrap_err();
     assert!(refused.message.contains("5 frames"), "{}", refused.message);
 }
+
+/// Red in the upper half, blue in the lower one, 120 x 80, in the four colours of print as Adobe writes them.
+const CMYK: &[u8] = include_bytes!("testdata/cmyk.jpg");
+
+/// Returns a JPEG with a colour profile in segments of 64 KiB, each with its place and their number.
+fn with_profile(jpeg: &[u8], segments: &[(u8, u8)]) -> Vec<u8> {
+    let mut bytes = jpeg[..2].to_vec();
+    for (place, number) in segments {
+        let body = [b"ICC_PROFILE\0", &[*place, *number][..], &[0x5a; 65_000]].concat();
+        bytes.extend(b"\xff\xe2");
+        bytes.extend(u16::try_from(body.len() + 2).unwrap().to_be_bytes());
+        bytes.extend(body);
+    }
+    bytes.extend(&jpeg[2..]);
+    bytes
+}
+
+#[test]
+fn picture_for_print_has_its_colours_on_screen() {
+    let rendered = render(CMYK, Format::Jpeg, BOUNDS).unwrap();
+    assert_eq!((rendered.picture.width, rendered.picture.height), (120, 80));
+    let image = image::load_from_memory(&rendered.forms[1].2).unwrap().to_rgb8();
+    let (upper, lower) = (image.get_pixel(60, 10), image.get_pixel(60, 70));
+    assert!(upper[0] > 180 && upper[2] < 90, "{upper:?} is red");
+    assert!(lower[2] > 100 && lower[0] < 90, "{lower:?} is blue");
+    // Cut anywhere, it is shown as far as it goes, or refused.
+    for end in (0..CMYK.len()).step_by(37) {
+        drop(render(&CMYK[..end], Format::Jpeg, BOUNDS));
+    }
+}
+
+#[test]
+fn colour_profile_goes_however_large_or_broken_it_is() {
+    let jpeg = written(&halves(200, 100), ImageFormat::Jpeg);
+    let whole: Vec<_> = (1..=160).map(|place| (place, 160)).collect();
+    let cases = [&whole[..], &[(0, 0)], &[(2, 1)], &[(1, 255), (1, 255)], &[(255, 255)]];
+    for segments in cases {
+        let bytes = with_profile(&jpeg, segments);
+        let rendered = render(&bytes, Format::Jpeg, BOUNDS).unwrap();
+        assert_eq!(sizes(&rendered), [("96".to_owned(), 96, 48), ("480".to_owned(), 200, 100)]);
+        for (_, _, form) in &rendered.forms {
+            assert!(form.len() < 10_000 && !form.windows(4).any(|window| window == b"ICCP"));
+        }
+    }
+    // A compressed profile of a PNG that grows to 64 MiB is not read.
+    let png = written(&halves(200, 100), ImageFormat::Png);
+    let mut chunk = b"iCCPp\0\0".to_vec();
+    chunk.extend(deflated_zeros());
+    let mut bytes = png[..33].to_vec();
+    bytes.extend(u32::try_from(chunk.len() - 4).unwrap().to_be_bytes());
+    let crc = crc_of(&chunk);
+    bytes.extend(chunk);
+    bytes.extend(crc);
+    bytes.extend(&png[33..]);
+    let rendered = render(&bytes, Format::Png, BOUNDS).unwrap();
+    assert!(rendered.forms.iter().all(|(_, _, form)| form.len() < 10_000));
+}
+
+/// Returns 64 MiB of zeros as zlib has them, made by the encoder of PNG: the data of a picture of one colour.
+fn deflated_zeros() -> Vec<u8> {
+    let black = image::GrayImage::new(8_192, 8_192);
+    let png = written(&DynamicImage::ImageLuma8(black), ImageFormat::Png);
+    let (mut at, mut data) = (8, Vec::new());
+    while at + 12 <= png.len() {
+        let length = usize::try_from(u32::from_be_bytes(png[at..at + 4].try_into().unwrap())).unwrap();
+        if &png[at + 4..at + 8] == b"IDAT" {
+            data.extend(&png[at + 8..at + 8 + length]);
+        }
+        at += 12 + length;
+    }
+    data
+}

@@ -22,6 +22,8 @@ use super::store::{self, Checked};
 use crate::config::CheckConfig;
 use crate::media::Media;
 use crate::metrics::CheckEnd;
+use crate::review::{self, Waiting};
+use crate::scan::{Scanned, Scanner};
 use crate::spool::Upload;
 use crate::upload::{Stage, UploadId};
 
@@ -79,15 +81,16 @@ async fn check(media: &Media, upload: &Arc<Upload>) {
     if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
         tracing::debug!(%error, "the folder of a check could not be removed");
     }
-    let (end, stage) = match checked {
-        Ok(()) => (CheckEnd::Ready, Stage::Ready { digest }),
+    let (end, written) = match checked {
+        Ok(Made::Ready) => (CheckEnd::Ready, media.set_stage(upload, Stage::Ready { digest }).await),
+        Ok(Made::Waits) => (CheckEnd::Waits, media.set_stage(upload, Stage::InReview { digest }).await),
         Err(Problem::Refused(refusal)) if refusal.code == Code::Forbidden => {
-            (CheckEnd::Denied, Stage::Refused { refusal })
+            (CheckEnd::Denied, media.refuse(upload, refusal).await)
         }
-        Err(Problem::Refused(refusal)) => (CheckEnd::Refused, Stage::Refused { refusal }),
+        Err(Problem::Refused(refusal)) => (CheckEnd::Refused, media.refuse(upload, refusal).await),
         Err(Problem::Limit) => {
             let message = "the picture needs more memory or time than is given to one; make it smaller";
-            (CheckEnd::Limit, Stage::Refused { refusal: Refusal::new(Code::TooLarge, message) })
+            (CheckEnd::Limit, media.refuse(upload, Refusal::new(Code::TooLarge, message)).await)
         }
         Err(Problem::Ended) => return,
         Err(Problem::Failed(error)) => {
@@ -98,9 +101,18 @@ async fn check(media: &Media, upload: &Arc<Upload>) {
         }
     };
     media.metrics.checked(end);
-    if let Err(error) = media.set_stage(upload, stage).await {
+    if let Err(error) = written {
         tracing::warn!(error = error.0.message, "the end of a check could not be written; it is made again");
     }
+}
+
+/// What a check has made of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// The medium is the sender's.
+    Ready,
+    /// The medium is in the store, and waits for a moderator.
+    Waits,
 }
 
 /// Makes the forms of an upload and writes them into the store.
@@ -110,17 +122,21 @@ async fn make(
     digest: Digest,
     folder: &Path,
     ended: &CancellationToken,
-) -> Result<(), Problem> {
+) -> Result<Made, Problem> {
     media.refuse_denied(digest).map_err(|refusal| Problem::Refused(refusal.0))?;
+    if review::is_denied(media, digest).await? {
+        return Err(Problem::Refused(review::denied()));
+    }
     may_write(media, digest).await?;
-    let known = media.record(digest).await.map_err(|refusal| Problem::Failed(refusal.0.message))?;
-    if known.is_some() {
-        store::refer(media, upload, digest).await?;
-        return may_write(media, digest).await;
+    if media.record(digest).await?.is_some() {
+        return refer(media, upload, digest).await;
     }
     let source = media.spool.data(upload);
     let declared = upload.head.metadata.media_type.as_deref();
     let found = find(&start(&source).await?, declared).map_err(Problem::Refused)?;
+    if let Some(scanner) = &media.scanner {
+        scan(scanner, &source, ended).await?;
+    }
     make_folder(folder).await?;
     let checked = match found {
         Found::Picture(format) => decode(media, &source, folder, format, ended).await?,
@@ -134,10 +150,13 @@ async fn make(
         Found::Plain(kind, media_type) => original(kind, media_type, &source),
     };
     let writing = async {
+        if media.config.review.covers(checked.kind) {
+            // Before the record: a medium without this mark was approved.
+            let (user, since_ms) = (upload.head.user.clone(), barrage_clock::unix_ms());
+            review::put(media, &Waiting { digest, user, kind: checked.kind, since_ms }).await?;
+        }
         store::write(media, digest, upload.head.length, checked).await?;
-        store::refer(media, upload, digest).await?;
-        // A removal that began meanwhile may have taken a form: the check is made again.
-        may_write(media, digest).await
+        refer(media, upload, digest).await
     };
     tokio::select! {
         written = writing => written,
@@ -145,10 +164,40 @@ async fn make(
     }
 }
 
+/// Makes a medium in the store the sender's, unless it waits for a moderator.
+async fn refer(media: &Media, upload: &Upload, digest: Digest) -> Result<Made, Problem> {
+    store::answer(media, upload, digest).await?;
+    let made = if review::is_waiting(media, digest).await? {
+        Made::Waits
+    } else {
+        media.own(&upload.head, digest).await?;
+        Made::Ready
+    };
+    // A removal that began meanwhile may have taken a form: the check is made again.
+    may_write(media, digest).await?;
+    Ok(made)
+}
+
+/// Lets a scanner read the file.
+async fn scan(scanner: &Scanner, source: &Path, ended: &CancellationToken) -> Result<(), Problem> {
+    let scanned = tokio::select! {
+        scanned = scanner.scan(source) => scanned,
+        () = ended.cancelled() => return Err(Problem::Ended),
+    };
+    match scanned {
+        Scanned::Clean => Ok(()),
+        Scanned::Refused(refusal) => Err(Problem::Refused(refusal)),
+        Scanned::Again(why) => Err(Problem::Failed(why)),
+    }
+}
+
 /// Fails while a medium is being removed; the check is tried again then.
 async fn may_write(media: &Media, digest: Digest) -> Result<(), Problem> {
-    let may = media.may_write(digest).await.map_err(|refusal| Problem::Failed(refusal.0.message))?;
-    if may { Ok(()) } else { Err(Problem::Failed("the medium is being removed".into())) }
+    if media.may_write(digest).await? {
+        Ok(())
+    } else {
+        Err(Problem::Failed("the medium is being removed".into()))
+    }
 }
 
 fn original(kind: MediaKind, media_type: &str, file: &Path) -> Checked {

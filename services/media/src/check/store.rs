@@ -4,7 +4,6 @@ use std::path::Path;
 
 use barrage_protocol::digest::hex;
 use barrage_protocol::{Digest, MediaKind};
-use barrage_token::Visibility;
 use bytes::Bytes;
 
 use super::form::{Form, Picture, Problem};
@@ -61,21 +60,14 @@ pub(super) async fn write(
     media.blobs.put(&name, Bytes::from(bytes)).await.map_err(|error| Problem::Failed(error.to_string()))
 }
 
-/// Writes what does not follow from the digest alone: who has uploaded the medium, and the answers to challenges, which
-/// need the uploaded bytes.
-pub(super) async fn refer(media: &Media, upload: &Upload, digest: Digest) -> Result<(), Problem> {
-    let failed = |error: barrage_blob::BlobError| Problem::Failed(error.to_string());
-    let refused = |error: barrage_http::ApiError| Problem::Failed(error.0.message);
+/// Writes the answers to challenges, which need the uploaded bytes.
+pub(super) async fn answer(media: &Media, upload: &Upload, digest: Digest) -> Result<(), Problem> {
     let (secret, source) = (media.known_secret.clone(), media.spool.data(upload));
     let answers = tokio::task::spawn_blocking(move || Answers::of_file(&secret, digest, &source)).await;
     let answers = answers.map_err(|error| Problem::Failed(error.to_string()))??;
     let answers = serde_json::to_vec(&answers).map_err(|error| Problem::Failed(error.to_string()))?;
-    let name = Media::blob(digest, ANSWERS).map_err(refused)?;
-    media.blobs.put(&name, Bytes::from(answers)).await.map_err(failed)?;
-    let is_public = upload.head.metadata.visibility == Visibility::Public;
-    let owner = Some(&upload.head.user).filter(|_| !is_public);
-    let name = Media::reference(digest, owner).map_err(refused)?;
-    media.blobs.put(&name, Bytes::from_static(b"1")).await.map_err(failed)
+    let name = Media::blob(digest, ANSWERS)?;
+    media.blobs.put(&name, Bytes::from(answers)).await.map_err(|error| Problem::Failed(error.to_string()))
 }
 
 /// Returns length and entity tag of a file.

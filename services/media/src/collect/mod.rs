@@ -8,4 +8,14 @@ mod folder;
 mod run;
 mod steps;
 
+use barrage_http::ApiError;
+use barrage_protocol::Digest;
+
+use crate::media::Media;
+
 pub(crate) use run::run;
+
+/// Removes a medium at once.
+pub(crate) async fn erase(media: &Media, digest: Digest) -> Result<(), ApiError> {
+    steps::erase(media, digest).await.map_err(|error| crate::error::erasing(&error))
+}

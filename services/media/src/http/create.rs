@@ -97,15 +97,24 @@ async fn create(
         return Ok((joined, Created::Joined));
     }
     let kind = if wanted.concat == Concat::Part { Created::Part } else { Created::Whole };
-    media.quotas.take(&by.user, client, wanted.length).await?;
     let id = UploadId::new(rand::random());
-    let upload = admit(media, head(media, id, by.user, wanted.length, Vec::new(), &wanted))?;
+    let mut head = head(media, id, by.user, wanted.length, Vec::new(), &wanted);
+    head.address = Some(client.0);
+    media.quotas.take(&head.user, client.0, head.length).await?;
+    let counted = head.clone();
+    let upload = match admit(media, head) {
+        Ok(upload) => upload,
+        Err(refusal) => {
+            media.give_back(&counted, 0).await;
+            return Err(refusal);
+        }
+    };
     let (spool, created) = (Arc::clone(&media.spool), Arc::clone(&upload));
     let written = tokio::task::spawn_blocking(move || spool.create(&created)).await;
     match written.map_err(std::io::Error::other).and_then(|result| result) {
         Ok(()) => Ok((upload, kind)),
         Err(error) => {
-            media.forget(&upload).await;
+            media.give_up(&upload).await;
             Err(disk(error))
         }
     }
@@ -128,6 +137,7 @@ fn head(
         is_part: wanted.concat == Concat::Part,
         parts,
         created_ms,
+        address: None,
         expires_ms: created_ms + media.config.upload_secs * 1_000,
     }
 }
@@ -163,7 +173,7 @@ async fn join(
     if let Some(joined) = media.spool.find(id, &user) {
         return Ok(joined);
     }
-    let mut length = 0_u64;
+    let (mut length, mut counted_ms, mut address) = (0_u64, u64::MAX, None);
     for part in parts {
         let part = media.spool.find(*part, &user).ok_or_else(no_upload)?;
         if !part.head.is_part || part.stage() != Stage::Whole {
@@ -171,6 +181,8 @@ async fn join(
             return Err(ApiError::new(Code::Conflict, message));
         }
         length = length.saturating_add(part.head.length);
+        counted_ms = counted_ms.min(part.head.created_ms);
+        address = address.or(part.head.address);
     }
     let bytes_max = media.config.upload_bytes_max;
     if length > bytes_max {
@@ -178,7 +190,9 @@ async fn join(
             format!("an upload may have {bytes_max} bytes (media.upload_bytes_max); the parts have {length}");
         return Err(ApiError::new(Code::TooLarge, message));
     }
-    let upload = admit(media, head(media, id, user.clone(), length, parts.to_vec(), wanted))?;
+    let head = head(media, id, user.clone(), length, parts.to_vec(), wanted);
+    // The bytes were counted with the parts, and come back with the joined upload.
+    let upload = admit(media, UploadHead { created_ms: counted_ms, address, ..head })?;
     // Goes on when the client gives up meanwhile: it will ask again, and find the upload.
     let (owner, joining) = (Arc::clone(media), Arc::clone(&upload));
     let joined = tokio::spawn(async move { copy(&owner, &joining).await }).await;

@@ -7,6 +7,7 @@ mod media;
 mod operations;
 mod receive;
 mod references;
+mod reviews;
 mod routes;
 mod tus;
 mod uploads;
@@ -14,4 +15,5 @@ mod view;
 
 pub use operations::operations;
 pub(crate) use receive::end_whole;
+pub(crate) use reviews::admin_router;
 pub(crate) use routes::router;

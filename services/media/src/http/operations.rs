@@ -7,6 +7,7 @@ use barrage_protocol::media::{ReferenceAnswer, ReferenceRequest};
 use barrage_token::AddressQuery;
 
 use super::known::{KnownAnswer, KnownRequest};
+use super::reviews::{DecideMedia, MediaReviews};
 use super::view::UploadView;
 
 const UPLOADS: &str = "/v1/uploads";
@@ -69,6 +70,24 @@ pub fn operations() -> Vec<Operation> {
         .answer(200, "The bytes of the variant.", Body::Media("application/octet-stream"))
         .answer(206, "The bytes of the range.", Body::Media("application/octet-stream"))
         .answer(304, "The client has the variant as it is.", Body::Empty)
+        .refuses(&[Code::NotFound]),
+        Operation::admin(
+            Server::Media,
+            "review_list_media",
+            Get,
+            "/v1/admin/media/reviews",
+            "Returns media that wait for a moderator, the oldest first.",
+        )
+        .answers::<MediaReviews>(200, "What waits, with addresses to look at it."),
+        Operation::admin(
+            Server::Media,
+            "review_decide_media",
+            Post,
+            "/v1/admin/media/reviews/{digest}",
+            "Decides about a medium that waits. The first decision counts.",
+        )
+        .body::<DecideMedia>()
+        .answer(204, "The decision counts.", Body::Empty)
         .refuses(&[Code::NotFound]),
     ]
 }

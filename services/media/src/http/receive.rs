@@ -122,20 +122,18 @@ pub(super) async fn finish(
     let digest = Digest::new(file.progress().hash.clone().finalize().into());
     drop(file);
     let declared = upload.head.metadata.digest.filter(|_| !upload.head.is_part);
-    let (stage, result) = match declared {
-        Some(declared) if declared != digest => {
-            let message =
-                format!("the bytes have the SHA-256 {digest}, not the declared one; begin a new upload");
-            let refusal = ApiError::new(Code::DigestMismatch, message);
-            (Stage::Refused { refusal: refusal.0.clone() }, Err(refusal))
-        }
-        _ if upload.head.is_part => (Stage::Whole, Ok(())),
-        _ => (Stage::Checking { digest }, Ok(())),
-    };
+    if declared.is_some_and(|declared| declared != digest) {
+        let message =
+            format!("the bytes have the SHA-256 {digest}, not the declared one; begin a new upload");
+        let refusal = ApiError::new(Code::DigestMismatch, message);
+        media.refuse(upload, refusal.0.clone()).await?;
+        return Err(refusal);
+    }
+    let stage = if upload.head.is_part { Stage::Whole } else { Stage::Checking { digest } };
     media.set_stage(upload, stage).await?;
     drop(turn);
     media.wake_check();
-    result
+    Ok(())
 }
 
 /// The bytes on their way to the file, and what is checked about them.

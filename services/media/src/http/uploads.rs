@@ -148,6 +148,6 @@ pub(super) async fn terminate(
     if matches!(upload.stage(), Stage::Ready { .. }) {
         return ApiError::new(Code::Conflict, "the upload is finished").into_response();
     }
-    media.forget(&upload).await;
+    media.give_up(&upload).await;
     StatusCode::NO_CONTENT.into_response()
 }

@@ -48,7 +48,7 @@ enum State {
     Receiving,
     /// A part with all its bytes, which waits for the join.
     Whole,
-    /// All bytes are there, and the check has not ended.
+    /// All bytes are there, and the check or a moderator's review has not ended.
     Checking,
     /// The medium can be sent and seen.
     Ready,
@@ -63,7 +63,7 @@ impl UploadView {
         let (state, record, refusal) = match stage {
             Stage::Receiving => (State::Receiving, None, None),
             Stage::Whole => (State::Whole, None, None),
-            Stage::Checking { .. } => (State::Checking, None, None),
+            Stage::Checking { .. } | Stage::InReview { .. } => (State::Checking, None, None),
             Stage::Ready { digest } => (State::Ready, media.record(digest).await?, None),
             Stage::Refused { refusal } => (State::Refused, None, Some(refusal)),
         };

@@ -149,6 +149,13 @@ impl Spool {
         waiting
     }
 
+    /// Returns uploads about which a moderator decides.
+    pub(crate) fn in_review(&self) -> Vec<Arc<Upload>> {
+        let uploads = self.uploads.lock();
+        let waits = |upload: &&Arc<Upload>| matches!(upload.stage(), Stage::InReview { .. });
+        uploads.values().filter(waits).cloned().collect()
+    }
+
     /// Returns uploads whose time is over.
     pub(crate) fn expired(&self, now_ms: u64) -> Vec<Arc<Upload>> {
         let uploads = self.uploads.lock();
@@ -219,6 +226,7 @@ mod tests {
             is_part: false,
             parts: Vec::new(),
             created_ms: u64::from(id),
+            address: None,
             expires_ms: 1_000 + u64::from(id),
         }
     }

@@ -1,7 +1,7 @@
 //! One upload in memory: who may continue it, how far it is, and whose turn it is to write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
@@ -15,6 +15,8 @@ pub(crate) struct Upload {
     pub(crate) head: UploadHead,
     received_bytes: AtomicU64,
     stage: Mutex<Stage>,
+    /// Whether its bytes of the day are counted still, and may be given back.
+    is_counted: AtomicBool,
     /// Ends the newest turn when a newer one begins.
     newest: Mutex<CancellationToken>,
     /// Held by the one that reads or writes the files.
@@ -34,6 +36,7 @@ impl Upload {
         Arc::new(Upload {
             head,
             received_bytes: AtomicU64::new(received_bytes),
+            is_counted: AtomicBool::new(stage.is_open()),
             stage: Mutex::new(stage),
             newest: Mutex::new(CancellationToken::new()),
             files: Arc::default(),
@@ -58,9 +61,14 @@ impl Upload {
         *self.stage.lock() = stage;
     }
 
+    /// Returns whether its bytes of the day are to be given back. True once, and never for a medium.
+    pub(crate) fn uncount(&self) -> bool {
+        !matches!(*self.stage.lock(), Stage::Ready { .. }) && self.is_counted.swap(false, Ordering::AcqRel)
+    }
+
     /// Returns whether bytes of the upload are on the disk of this process.
     pub(crate) fn has_data(&self) -> bool {
-        !matches!(*self.stage.lock(), Stage::Ready { .. } | Stage::Refused { .. })
+        !matches!(*self.stage.lock(), Stage::Ready { .. } | Stage::Refused { .. } | Stage::InReview { .. })
     }
 
     /// Ends the turn of the request before, waits until it has synced, and begins one. `None` when a newer request came
@@ -87,9 +95,23 @@ mod tests {
             is_part: false,
             parts: Vec::new(),
             created_ms: 0,
+            address: None,
             expires_ms: 0,
         };
         Upload::new(head, 0, Stage::Receiving)
+    }
+
+    #[test]
+    fn bytes_are_given_back_once_and_never_for_a_medium() {
+        let digest = barrage_protocol::Digest::new([1; 32]);
+        let refused = upload();
+        assert!(refused.uncount() && !refused.uncount());
+        let ready = upload();
+        ready.set_stage(Stage::Ready { digest });
+        assert!(!ready.uncount());
+        let refusal = barrage_protocol::code::Refusal::new(barrage_protocol::Code::Forbidden, "no");
+        assert!(!Upload::new(ready.head.clone(), 0, Stage::Refused { refusal }).uncount(), "after a restart");
+        assert!(Upload::new(ready.head.clone(), 0, Stage::InReview { digest }).uncount());
     }
 
     #[tokio::test]

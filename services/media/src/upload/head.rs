@@ -1,6 +1,7 @@
 //! What is known of an upload from its creation on.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use barrage_protocol::code::Refusal;
 use barrage_protocol::digest::hex;
@@ -71,7 +72,11 @@ pub(crate) struct UploadHead {
     pub(crate) is_part: bool,
     /// Parts that the upload was joined from, in their order; empty for any other upload.
     pub(crate) parts: Vec<UploadId>,
+    /// Unix time in milliseconds at which the bytes were counted against the quotas of a day.
     pub(crate) created_ms: u64,
+    /// Address whose quota counts the bytes; absent in uploads of older versions.
+    #[serde(default)]
+    pub(crate) address: Option<IpAddr>,
     /// Unix time in milliseconds after which the upload is removed.
     pub(crate) expires_ms: u64,
 }
@@ -86,6 +91,11 @@ pub(crate) enum Stage {
     Whole,
     /// All bytes have arrived and agree with the digest; the check has not ended.
     Checking {
+        /// SHA-256 of the bytes.
+        digest: Digest,
+    },
+    /// The medium is in the store, and a moderator has not decided about it.
+    InReview {
         /// SHA-256 of the bytes.
         digest: Digest,
     },
@@ -105,6 +115,11 @@ impl Stage {
     /// Whether no further byte is taken.
     pub(crate) const fn has_all_bytes(&self) -> bool {
         !matches!(self, Stage::Receiving)
+    }
+
+    /// Whether the upload may still become no medium.
+    pub(crate) const fn is_open(&self) -> bool {
+        !matches!(self, Stage::Ready { .. } | Stage::Refused { .. })
     }
 }
 

@@ -60,6 +60,7 @@ mod tests {
             is_part: false,
             parts: Vec::new(),
             created_ms: 0,
+            address: None,
             expires_ms: 0,
         }
     }

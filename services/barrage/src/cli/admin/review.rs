@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use barrage_protocol::{MessageId, RoomId};
+use barrage_protocol::{Digest, MessageId, RoomId};
 use clap::{Subcommand, ValueEnum};
 
 use crate::cli::value::{duration, parse};
@@ -32,6 +32,19 @@ pub(crate) enum ReviewCommand {
         /// Why, for the audit log alone; the user does not see the reason.
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// List pictures and files that wait for a moderator (media.review), with addresses to look at them.
+    ///
+    /// In a fleet, the admin URL names a process of the role media.
+    ListMedia,
+    /// Decide about a picture or file that waits: `barrage review decide-media DIGEST approve`.
+    DecideMedia {
+        /// SHA-256 of the file in 64 hexadecimal digits, as `list-media` prints it.
+        #[arg(value_parser = Digest::parse)]
+        digest: Digest,
+        /// What to do. The first decision counts.
+        #[arg(value_enum)]
+        decision: MediaDecisionWord,
     },
     /// Set what happens to messages that no moderator decides in time.
     SetFallback {
@@ -71,6 +84,25 @@ impl DecisionWord {
             DecisionWord::Approve => "approve",
             DecisionWord::Deny => "deny",
             DecisionWord::DenyAndMute => "deny_and_mute",
+        }
+    }
+}
+
+/// Decision about a medium, as a word of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MediaDecisionWord {
+    /// Let the sender send it.
+    Approve,
+    /// Remove it, and refuse its file from now on.
+    Deny,
+}
+
+impl MediaDecisionWord {
+    /// Returns the name on the wire.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            MediaDecisionWord::Approve => "approve",
+            MediaDecisionWord::Deny => "deny",
         }
     }
 }

@@ -122,6 +122,10 @@ impl Verb for ReviewCommand {
                 ];
                 Call::new("review_decide").path("room", room).path("review", review).body(present(fields))
             }
+            ReviewCommand::ListMedia => Call::new("review_list_media"),
+            ReviewCommand::DecideMedia { digest, decision } => Call::new("review_decide_media")
+                .path("digest", digest)
+                .body(json!({ "decision": decision.label() })),
             ReviewCommand::SetFallback { room, fallback, after } => {
                 let fallback = match fallback {
                     FallbackWord::Approve => Some(json!("approve")),

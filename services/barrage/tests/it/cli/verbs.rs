@@ -5,7 +5,7 @@ use barrage_testkit::Server;
 use serde_json::{Value, json};
 
 use super::run_at;
-use crate::support::{MESSAGES, chat, start, text_of};
+use crate::support::{MESSAGES, chat, start, start_with, text_of};
 
 /// Verbs that read, in an order that has something to read.
 const READS: &[(&str, &[&str])] = &[
@@ -24,6 +24,7 @@ const READS: &[(&str, &[&str])] = &[
     ("audit_list", &["audit", "list", "--limit", "5"]),
     ("fleet_list", &["fleet", "list"]),
     ("review_list", &["review", "list", "demo"]),
+    ("review_list_media", &["review", "list-media"]),
     ("words_show", &["words", "show", "demo"]),
     ("words_test", &["words", "test", "demo", "a leak"]),
     ("emote_show", &["emote", "show", "demo"]),
@@ -98,7 +99,7 @@ async fn json_of(server: &Server, arguments: &[&str]) -> Value {
 
 #[tokio::test]
 async fn every_verb_reads_or_changes_and_a_dry_run_changes_nothing() {
-    let server = start().await;
+    let server = start_with(&[("MEDIA__LISTEN", "[\"127.0.0.1:0\"]")]).await;
     let token = server.token("v", "*", "viewer").await;
     assert_eq!(server.post(MESSAGES, &token, chat("m1", "hello")).await.status, 200);
     for (operation, arguments) in READS {

@@ -138,3 +138,36 @@ async fn picture_that_needs_too_much_memory_ends_its_own_process_alone() {
     let view = site.finished(&token, &bytes(100), &[]).await;
     assert_eq!(view["state"], "ready", "the server goes on");
 }
+
+#[tokio::test]
+async fn hundred_checks_at_once_run_in_two_processes_at_a_time() {
+    let settings = [("MEDIA__CHECK__AT_ONCE", "2"), ("HTTP__LIMITS__UPLOADS_PER_S", "1000")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let site = Site::start_with(settings.into(), None).await;
+    let token = site.token("ann").await;
+    let folder = tempfile::tempdir().unwrap();
+    let picture = super::pictures::ffmpeg(folder.path(), "color=c=red:size=16x16", "a.png");
+    let mut uploads = Vec::new();
+    for n in 0..100_u32 {
+        // What follows the end of a PNG changes its digest, and nothing else.
+        let file = [&picture[..], &n.to_be_bytes()].concat();
+        uploads.push(site.upload(&token, &file, &[]).await);
+    }
+    let server = site.server.id().to_string();
+    let (mut most, mut waiting) = (0, uploads.len());
+    let began = std::time::Instant::now();
+    while waiting > 0 {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "{waiting} wait still");
+        most = most.max(barrage_testkit::process::children(&server).len());
+        let metrics = site.server.metrics().await;
+        let left = metrics.lines().find_map(|line| line.strip_prefix("barrage_media_checks_waiting "));
+        let ready = "barrage_media_checks_total{result=\"ready\"} ";
+        let ended =
+            metrics.lines().find_map(|line| line.strip_prefix(ready)).unwrap().parse::<usize>().unwrap();
+        waiting = if ended == uploads.len() { 0 } else { left.unwrap().parse::<usize>().unwrap().max(1) };
+    }
+    assert!((1..=2).contains(&most), "{most} processes at once");
+    for upload in &uploads {
+        assert_eq!(site.checked(upload, &token).await["state"], "ready");
+    }
+}

@@ -1,11 +1,14 @@
 //! Media: uploads by tus, their check, and delivery by signed addresses.
 
+mod bucket;
 mod clients;
 mod collection;
 mod delivery;
 mod hostile;
 mod known;
+mod malware;
 mod messages;
 mod pictures;
+mod review;
 mod site;
 mod uploads;

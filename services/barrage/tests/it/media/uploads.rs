@@ -226,6 +226,15 @@ async fn quotas_streams_and_room_refuse_with_a_time_to_come_back() {
     };
     site.create(&ann, 3 * MIB, &[]).await;
     assert_eq!(refused(&ann, 2 * MIB).await, (429, true, "user_mib_per_day".into()));
+    let carl = site.token("carl").await;
+    // An upload that its sender ends gives its bytes back, and so does one that was refused by its digest.
+    let ended = site.create(&carl, 3 * MIB, &[]).await;
+    assert_eq!(refused(&carl, 2 * MIB).await.0, 429);
+    assert_eq!(site.tus("DELETE", &ended, &carl, &[], "").await.status(), 204);
+    let wrong = metadata(&[("sha256", &"0".repeat(64))]);
+    let wrong = site.create(&carl, 3 * MIB, &[("upload-metadata", &wrong)]).await;
+    assert_eq!(site.patch(&wrong, &carl, 0, &[], bytes(3 * MIB)).await.status(), 460);
+    site.create(&carl, 4 * MIB, &[]).await;
     let mut uploads = Vec::new();
     for _ in 0..5 {
         uploads.push(site.create(&bob, 100_000, &[]).await);
@@ -251,6 +260,23 @@ async fn quotas_streams_and_room_refuse_with_a_time_to_come_back() {
         site.patch(&uploads[2], &bob, offset, &[], "0").await.status() == 204
     })
     .await;
+}
+
+#[tokio::test]
+async fn users_of_one_address_share_its_quota() {
+    let site = Site::start(&[("USER_MIB_PER_DAY", "4"), ("ADDRESS_MIB_PER_DAY", "6")]).await;
+    let (ann, bob) = (site.token("ann").await, site.token("bob").await);
+    let upload = site.create(&ann, 4 * MIB, &[]).await;
+    let create = async || {
+        let length = (3 * MIB).to_string();
+        let answer = site.tus("POST", "/v1/uploads", &bob, &[("upload-length", &length)], "").await;
+        let status = answer.status().as_u16();
+        (status, answer.json::<serde_json::Value>().await.unwrap_or_default())
+    };
+    let (status, body) = create().await;
+    assert_eq!((status, &body["error"]["limit"]["rule"]), (429, &json!("address_mib_per_day")), "{body}");
+    assert_eq!(site.tus("DELETE", &upload, &ann, &[], "").await.status(), 204);
+    assert_eq!(create().await.0, 201, "the bytes of the other user came back");
 }
 
 #[tokio::test]
@@ -338,10 +364,21 @@ async fn first_bytes_come_with_the_creation_and_the_rest_by_post() {
     assert_eq!(ended.status(), 204);
 }
 
-/// The short form of a run over hundreds of cuts.
+/// The short form of [`two_hundred_uploads_through_cuts_and_kills_have_the_right_bytes`].
 #[tokio::test]
 async fn uploads_that_are_cut_at_random_have_the_right_bytes() {
-    let site = Site::start(&[]).await;
+    cut_at_random(3, None).await;
+}
+
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn two_hundred_uploads_through_cuts_and_kills_have_the_right_bytes() {
+    cut_at_random(200, Some(10)).await;
+}
+
+/// Uploads files through cuts, and with a kill of the server in the middle of each upload of this number.
+async fn cut_at_random(uploads: usize, kill_each: Option<usize>) {
+    let mut site = Site::start(&[]).await;
     let token = site.token("ann").await;
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut draw = |below: usize| {
@@ -350,12 +387,15 @@ async fn uploads_that_are_cut_at_random_have_the_right_bytes() {
         random ^= random << 17;
         usize::try_from(random % below as u64).unwrap()
     };
-    for n in 0..3 {
+    for n in 0..uploads {
         let file = bytes(400_000 + n);
         let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
         let fields = metadata(&[("sha256", &digest)]);
         let upload = site.create(&token, file.len(), &[("upload-metadata", &fields)]).await;
-        for _ in 0..6 {
+        for cut in 0..6 {
+            if cut == 3 && kill_each.is_some_and(|each| n % each == 0) {
+                site = site.kill_and_restart().await;
+            }
             let offset = site.offset(&upload, &token).await;
             let end = offset + draw(file.len() - offset);
             let request = site

@@ -29,6 +29,10 @@ const OTHERS: [&str; 10] = [
     "upload_offset",
 ];
 
+/// A medium that does not wait.
+const MEDIA_REVIEW: &str =
+    "/v1/admin/media/reviews/0000000000000000000000000000000000000000000000000000000000000000";
+
 fn public() -> Vec<Case> {
     let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 2, "combo": 1 } });
     let style = json!({ "mode": "top", "color": 255, "size": "large" });
@@ -265,6 +269,8 @@ fn admin() -> Vec<Case> {
         ("review_set_fallback", "/v1/admin/rooms/demo/reviews", json!({ "fallback_secs": 0 })),
         ("review_list", "/v1/admin/rooms/demo/reviews", Value::Null),
         ("review_decide", "/v1/admin/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
+        ("review_list_media", "/v1/admin/media/reviews", Value::Null),
+        ("review_decide_media", MEDIA_REVIEW, json!({ "decision": "deny" })),
         ("switch_list", "/v1/admin/switches", Value::Null),
         ("switch_set", "/v1/admin/switches/no-likes", json!({ "value": true })),
         ("switch_set", "/v1/admin/switches/none", json!({ "value": true })),

@@ -21,7 +21,8 @@ fn described(document: &Value, listener: &'static str) -> BTreeSet<Place> {
     let mut places = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let listener = if operation["tags"][0] == "media" { "media" } else { listener };
+            let is_of_media = operation["tags"][0] == "media" && !path.starts_with("/v1/admin/");
+            let listener = if is_of_media { "media" } else { listener };
             if method != "head" {
                 places.insert((listener, method.to_uppercase(), path.clone()));
             }
