@@ -8,5 +8,5 @@ mod sync;
 
 pub(crate) use attach::Attach;
 pub(crate) use converse::Converse;
-pub(crate) use send::Letters;
+pub(crate) use send::{Letters, claims};
 pub(crate) use sync::Sync;

@@ -14,6 +14,7 @@ mod courier;
 mod fanout;
 mod history;
 mod letters;
+mod media;
 mod moderation;
 mod quota;
 mod uplink;
@@ -60,6 +61,8 @@ enum Part {
     Attach(letters::Attach),
     /// Fills an inbox, and measures the sync of a new device.
     Sync(letters::Sync),
+    /// Uploads and downloads media.
+    Media(media::Media),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -84,6 +87,7 @@ fn main() -> anyhow::Result<()> {
         Part::Converse(converse) => converse.run()?,
         Part::Attach(attach) => attach.run()?,
         Part::Sync(sync) => sync.run()?,
+        Part::Media(media) => media.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

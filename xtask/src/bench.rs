@@ -11,6 +11,7 @@ mod handshake;
 mod history;
 mod instructions;
 mod letters;
+mod media;
 mod memory;
 mod rooms;
 mod site;
@@ -224,6 +225,10 @@ enum Measured {
         #[arg(long, default_value_t = 5)]
         rounds: u32,
     },
+    /// Upload: bytes per CPU-second into memory, received alone and with the check, and memory of one upload that rests.
+    Upload(media::UploadPlan),
+    /// Media: bytes of downloads per CPU-second, and processor time of a picture of 12 megapixels.
+    Media(media::MediaPlan),
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -310,6 +315,8 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Group(plan) => letters::group(build, plan, json),
         Measured::Idle(plan) => letters::idle(build, plan, json),
         Measured::Beside { rate, secs, rounds } => letters::beside(build, rate, secs, rounds, json),
+        Measured::Upload(plan) => media::upload(build, plan, json),
+        Measured::Media(plan) => media::media(build, plan, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

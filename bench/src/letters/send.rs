@@ -171,7 +171,7 @@ pub(super) fn user(n: u64) -> String {
 }
 
 /// Returns the claims of a user's token.
-pub(super) fn claims(user: &str) -> anyhow::Result<Claims> {
+pub(crate) fn claims(user: &str) -> anyhow::Result<Claims> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     Ok(Claims {
         sub: user.parse()?,

@@ -35,7 +35,7 @@ pub(crate) struct Run {
     files: Files,
 }
 
-/// Sizes of the scenarios of letters: `letters`, `fan-group`, `away`.
+/// Sizes of the scenarios of letters and pictures: `letters`, `fan-group`, `away`, `album`.
 #[derive(Debug, Args)]
 struct InboxSizes {
     /// Letters: people who write to each other, instead of the scenario's.

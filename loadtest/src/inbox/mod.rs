@@ -1,13 +1,15 @@
-//! Load of letters: people who write to each other and to a group, and devices that come back.
+//! Load of letters: people who write to each other and to a group, devices that come back, and pictures.
 //!
 //! One process and one thread hold all devices. The load is an open loop, as that of rooms: letters have intended
 //! times, and latencies count from them.
 
+mod album;
 mod away;
 mod board;
 mod device;
 mod fan_group;
 mod letters;
+mod picture;
 mod progress;
 mod report;
 mod run;
@@ -18,4 +20,6 @@ mod socket;
 
 pub use report::{InboxReport, summary};
 pub use run::run;
-pub use scenario::{AwayLoad, FanGroupLoad, InboxScenario, LettersLoad, Load, SHIPPED, Sizes, shipped};
+pub use scenario::{
+    AlbumLoad, AwayLoad, FanGroupLoad, InboxScenario, LettersLoad, Load, SHIPPED, Sizes, shipped,
+};

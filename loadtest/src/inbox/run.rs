@@ -13,7 +13,7 @@ use super::report::{InboxReport, Measured};
 use super::scenario::{InboxScenario, Load};
 use super::sender::Sent;
 use super::site::Site;
-use super::{away, fan_group, letters};
+use super::{album, away, fan_group, letters};
 use crate::descriptors;
 use crate::error::LoadtestError;
 use crate::measure::figure::Figures;
@@ -39,6 +39,8 @@ pub async fn run(scenario: &InboxScenario, options: &RunOptions) -> Result<Inbox
         Load::Letters(load) => load.users,
         Load::FanGroup(load) => load.online,
         Load::Away(load) => load.devices,
+        // Connections are kept in a pool.
+        Load::Album(_) => 0,
     };
     if devices > fit {
         return Err(LoadtestError::Usage(format!(
@@ -62,6 +64,7 @@ pub async fn run(scenario: &InboxScenario, options: &RunOptions) -> Result<Inbox
         Load::Letters(load) => letters::run(site, load, &mut course).await,
         Load::FanGroup(load) => fan_group::run(site, load, &mut course).await,
         Load::Away(load) => away::run(site, load, &mut course).await,
+        Load::Album(load) => album::run(site, load, &mut course).await,
     };
     course.progress.finish();
     listening.abort();

@@ -6,14 +6,15 @@ use crate::scenario::ScenarioError;
 use crate::scenario::threshold::Threshold;
 
 /// Names and texts of the built-in scenarios of letters.
-pub const SHIPPED: [(&str, &str); 3] = [
+pub const SHIPPED: [(&str, &str); 4] = [
     ("letters", include_str!("../../scenarios/letters.yaml")),
     ("fan-group", include_str!("../../scenarios/fan-group.yaml")),
     ("away", include_str!("../../scenarios/away.yaml")),
+    ("album", include_str!("../../scenarios/album.yaml")),
 ];
 
 /// Keys of which a scenario has one.
-const KINDS: [&str; 3] = ["letters:", "fan_group:", "away:"];
+const KINDS: [&str; 4] = ["letters:", "fan_group:", "away:", "album:"];
 
 /// Returns the text of a built-in scenario of letters; `None` for an unknown name.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
-/// A scenario of letters. It has one of `letters`, `fan_group` and `away`.
+/// A scenario of letters. It has one of `letters`, `fan_group`, `away` and `album`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboxScenario {
@@ -42,6 +43,9 @@ pub struct InboxScenario {
     /// Devices that come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away: Option<AwayLoad>,
+    /// People who upload and read pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<AlbumLoad>,
     /// Time after the last letter in which letters may still arrive at attached devices. Default 3, 1 to 60.
     #[serde(default = "settle_secs")]
     pub settle_secs: f64,
@@ -94,6 +98,22 @@ pub struct AwayLoad {
     pub within_secs: f64,
 }
 
+/// People who upload pictures at an even pace; each picture is read by others.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlbumLoad {
+    /// Number of people who upload. 1 to 10,000.
+    pub users: u32,
+    /// Pictures a second, over all people.
+    pub per_s: f64,
+    /// Sides of a picture in pixels. Its file has three bytes a pixel.
+    pub side_px: u32,
+    /// Times that each picture is read, in the form of a message.
+    pub reads: u32,
+    /// Duration of the load in seconds.
+    pub secs: f64,
+}
+
 /// The kind of a scenario's load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Load {
@@ -103,6 +123,8 @@ pub enum Load {
     FanGroup(FanGroupLoad),
     /// Devices that come back.
     Away(AwayLoad),
+    /// People who upload and read pictures.
+    Album(AlbumLoad),
 }
 
 /// Sizes of the command line, in place of the scenario's.
@@ -159,6 +181,7 @@ impl InboxScenario {
     pub fn load(&self) -> Load {
         let letters = self.letters.map(Load::Letters);
         let load = letters.or(self.fan_group.map(Load::FanGroup)).or(self.away.map(Load::Away));
+        let load = load.or(self.album.map(Load::Album));
         load.expect("a checked scenario has one load")
     }
 
@@ -180,6 +203,11 @@ impl InboxScenario {
             away.devices = left.devices.take().unwrap_or(away.devices);
             away.items = left.items.take().unwrap_or(away.items);
         }
+        if let Some(album) = &mut self.album {
+            album.users = left.users.take().unwrap_or(album.users);
+            album.per_s = left.rate.take().unwrap_or(album.per_s);
+            album.secs = left.secs.take().unwrap_or(album.secs);
+        }
         if left != Sizes::default() {
             let text = format!("{} has no such size: {left:?}", self.name);
             return Err(ScenarioError::Values(vec![text]));
@@ -195,8 +223,14 @@ impl InboxScenario {
                 wrong.push(format!("{key} = {value}: must be {min} to {max}"));
             }
         };
-        let loads = [self.letters.is_some(), self.fan_group.is_some(), self.away.is_some()];
-        range("letters, fan_group, away (number of them)", loads.into_iter().map(f64::from).sum(), 1.0, 1.0);
+        let loads =
+            [self.letters.is_some(), self.fan_group.is_some(), self.away.is_some(), self.album.is_some()];
+        range(
+            "letters, fan_group, away, album (number of them)",
+            loads.into_iter().map(f64::from).sum(),
+            1.0,
+            1.0,
+        );
         range("settle_secs", self.settle_secs, 1.0, 60.0);
         range("tester_lag_p99_ms_max", self.tester_lag_p99_ms_max, 1.0, 60_000.0);
         if let Some(load) = &self.letters {
@@ -215,6 +249,13 @@ impl InboxScenario {
             range("away.items", load.items.into(), load.conversations.into(), 1e6);
             range("away.devices", load.devices.into(), 0.0, 100_000.0);
             range("away.within_secs", load.within_secs, 0.1, 3_600.0);
+        }
+        if let Some(load) = &self.album {
+            range("album.users", load.users.into(), 1.0, 10_000.0);
+            range("album.per_s", load.per_s, 0.1, 1_000.0);
+            range("album.side_px", load.side_px.into(), 16.0, 4_000.0);
+            range("album.reads", load.reads.into(), 0.0, 1_000.0);
+            range("album.secs", load.secs, 1.0, 3_600.0);
         }
         if barrage_protocol::RoomId::parse(&self.room).is_err() {
             wrong.push(format!("room = {}: must be short and of A-Z a-z 0-9 _ -", self.room));

@@ -90,7 +90,13 @@ enum Outcome {
 async fn post(crowd: &Crowd, draft: Draft, number: u32, intended: Moment, token: &str) -> Outcome {
     let word = crowd.board.borrow_mut().send(intended, draft.to);
     let body = format!(r#"{{"type":"text","id":"m{number}","text":"前方高能预警 {word}"}}"#);
-    let call = Call { method: Method::POST, path: &draft.path, token: Some(token), body: Bytes::from(body) };
+    let call = Call {
+        method: Method::POST,
+        path: &draft.path,
+        token: Some(token),
+        body: Bytes::from(body),
+        fields: &[],
+    };
     match crowd.site.ask(draft.from, &call, Encoded::No).await {
         Ok((status, _)) if status.is_success() => {
             crowd.board.borrow_mut().accept(&word);

@@ -24,6 +24,8 @@ const TOKEN_SECS: u64 = 4 * 3_600;
 const TRIES: (u32, Duration) = (40, Duration::from_millis(250));
 /// First source address of the connections to uplinks; those of devices begin at 0.
 const UPLINK_SOURCES: u32 = 8_000_000;
+/// First source address of the connections to hosts of media.
+const MEDIA_SOURCES: u32 = 9_000_000;
 
 /// Servers and users of one run.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Site {
     pub(super) room: String,
     entry: Pool,
     uplinks: Vec<Pool>,
+    /// Hosts of media that entry names; none where the server has no media.
+    pub(super) media: Vec<Pool>,
     keyring: Keyring,
     /// Beginning of the names of this run's users: they have written to nobody before.
     prefix: String,
@@ -60,6 +64,7 @@ impl Site {
             room: room.to_owned(),
             entry,
             uplinks: Vec::new(),
+            media: Vec::new(),
             keyring,
             prefix,
             next_source: Cell::new(0),
@@ -69,6 +74,11 @@ impl Site {
             let (target, _) = Target::resolve(url, &site.tls).await.map_err(LoadtestError::cannot)?;
             let source = UPLINK_SOURCES + number * 100_000;
             site.uplinks.push(Pool::new(target, CONNECTIONS_MAX, source, ANSWER_MAX));
+        }
+        for (number, url) in (0..).zip(answer.media.iter().flat_map(|media| &media.hosts)) {
+            let (target, _) = Target::resolve(url, &site.tls).await.map_err(LoadtestError::cannot)?;
+            let source = MEDIA_SOURCES + number * 100_000;
+            site.media.push(Pool::new(target, CONNECTIONS_MAX, source, ANSWER_MAX));
         }
         if site.uplinks.is_empty() {
             return Err(LoadtestError::cannot("entry names no uplink"));
@@ -122,7 +132,7 @@ impl Site {
         body: &str,
     ) -> Result<Bytes, LoadtestError> {
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let call = Call { method, path, token: Some(token), body };
+        let call = Call { method, path, token: Some(token), body, fields: &[] };
         let mut last = String::new();
         for _ in 0..TRIES.0 {
             match self.ask(user, &call, Encoded::No).await {

@@ -58,10 +58,11 @@ pub const LATENCIES: [&str; 6] = ["chat", "gift", "post", "join", "reconnect", "
 
 /// Latencies of letters, as prefixes of a statistic: from the intended send to a device, to the last device of a
 /// group, from the connect to `attached`, of the sync of a device, and of one that was away for a month.
-pub const INBOX_LATENCIES: [&str; 5] = ["letter", "last", "attach", "sync", "away"];
+pub const INBOX_LATENCIES: [&str; 8] =
+    ["letter", "last", "attach", "sync", "away", "upload", "ready", "read"];
 
 /// Figures of letters other than latencies, with their units and descriptions.
-pub const INBOX_OTHERS: [(&str, Unit, &str); 9] = [
+pub const INBOX_OTHERS: [(&str, Unit, &str); 13] = [
     ("letters_per_s", Unit::Number, "letters and items of groups accepted per second, on average"),
     ("letters.refused", Unit::Share, "letters and items of groups refused with a code"),
     ("letters.failed", Unit::Share, "letters and items of groups without an answer"),
@@ -71,6 +72,14 @@ pub const INBOX_OTHERS: [(&str, Unit, &str); 9] = [
     ("away.bytes", Unit::Number, "bytes of the compressed answer for a device after a month"),
     ("away.round_trips", Unit::Number, "requests of a device after a month until it is in step"),
     ("unchanged.bytes", Unit::Number, "bytes of the answer for a device that lacks nothing"),
+    ("pictures_per_s", Unit::Number, "pictures that could be sent per second, on average"),
+    ("pictures.refused", Unit::Share, "pictures refused with a code, by the upload or the check"),
+    ("pictures.failed", Unit::Share, "pictures without an answer, or not checked in time"),
+    (
+        "pictures.wrong",
+        Unit::Number,
+        "pictures with another digest, and forms with other bytes than announced",
+    ),
 ];
 
 /// Figures other than latencies, with their units and descriptions.

@@ -95,13 +95,15 @@ pub struct Call<'a> {
     pub token: Option<&'a str>,
     /// JSON body; empty when there is none.
     pub body: Bytes,
+    /// Further header fields. A `content-type` among them replaces that of JSON.
+    pub fields: &'a [(&'a str, String)],
 }
 
 impl<'a> Call<'a> {
     /// Returns a GET request without a token and without a body.
     #[must_use]
     pub fn get(path: &'a str) -> Self {
-        Call { method: Method::GET, path, token: None, body: Bytes::new() }
+        Call { method: Method::GET, path, token: None, body: Bytes::new(), fields: &[] }
     }
 }
 
@@ -140,8 +142,25 @@ impl Pool {
         self.call_as(call, Encoded::No).await
     }
 
+    /// Sends a request, and returns the whole answer and its field `Location`.
+    pub async fn call_for_location(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
+        self.exchange(call, Encoded::No).await
+    }
+
     /// Sends a request, and returns the whole answer, compressed where it is asked for: the bytes of the wire.
     pub async fn call_as(&self, call: &Call<'_>, encoded: Encoded) -> Result<(StatusCode, Bytes), HttpError> {
+        let (status, body, _) = self.exchange(call, encoded).await?;
+        Ok((status, body))
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        encoded: Encoded,
+    ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
         let work = async {
             let _permit = self.permits.acquire().await.map_err(|_| HttpError::Broken)?;
             // The server may have closed an idle connection meanwhile. That is no failure: the
@@ -173,7 +192,7 @@ impl Pool {
         mut sender: SendRequest<Full<Bytes>>,
         call: &Call<'_>,
         encoded: Encoded,
-    ) -> Result<(StatusCode, Bytes), HttpError> {
+    ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
         sender.ready().await.map_err(|_| HttpError::Broken)?;
         let mut request =
             Request::builder().method(&call.method).uri(call.path).header("host", &self.target.host);
@@ -183,15 +202,21 @@ impl Pool {
         if encoded == Encoded::Gzip {
             request = request.header("accept-encoding", "gzip");
         }
-        if !call.body.is_empty() {
+        for (name, value) in call.fields {
+            request = request.header(*name, value);
+        }
+        let has_type = call.fields.iter().any(|(name, _)| *name == "content-type");
+        if !call.body.is_empty() && !has_type {
             request = request.header("content-type", "application/json");
         }
         let request = request.body(Full::new(call.body.clone())).map_err(|_| HttpError::Broken)?;
         let response = sender.send_request(request).await.map_err(|_| HttpError::Broken)?;
         let status = response.status();
+        let location = response.headers().get(hyper::header::LOCATION);
+        let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = Limited::new(response.into_body(), BODY_BYTES_MAX).collect().await;
         let body = body.map_err(|_| HttpError::Broken)?.to_bytes();
         self.idle.borrow_mut().push_back(sender);
-        Ok((status, body))
+        Ok((status, body, location))
     }
 }

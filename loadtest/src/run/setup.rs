@@ -141,7 +141,8 @@ pub(crate) async fn make_room(
 ) -> Result<(), LoadtestError> {
     let (pool, path) = (admin_pool(admin, tls).await?, format!("/v1/admin/rooms/{room}"));
     let body = Bytes::from_static(b"{}");
-    let answer = pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body }).await;
+    let answer =
+        pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body, fields: &[] }).await;
     let failure = format!("the room cannot be created at {} (--admin)", pool.target().host);
     accepted(pool.target(), answer, &failure).await.map(drop)
 }
@@ -158,7 +159,8 @@ async fn make_rooms(
             let (path, pool) = (format!("/v1/admin/rooms/{room}"), &pool);
             async move {
                 let body = Bytes::from_static(b"{}");
-                pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body }).await
+                pool.call(&Call { method: Method::PUT, path: &path, token: Some(token), body, fields: &[] })
+                    .await
             }
         });
         for answer in join_all(made).await {
@@ -178,7 +180,7 @@ async fn guests(entry: &Pool, count: usize) -> Result<Vec<String>, LoadtestError
     const WHAT: &str = "the scenario posts, which needs tokens: give --token-key (DATA-DIR/token.key of \
                         the server), or let the server have guests";
     let body = Bytes::from_static(br#"{"name":"load"}"#);
-    let call = Call { method: Method::POST, path: "/v1/guest", token: None, body };
+    let call = Call { method: Method::POST, path: "/v1/guest", token: None, body, fields: &[] };
     let mut tokens = Vec::with_capacity(count);
     while tokens.len() < count {
         let some = (count - tokens.len()).min(CALLS_MAX);

@@ -154,7 +154,7 @@ async fn send(context: &Context, uplink: &Pool, room: usize, sender: usize, post
     let path = format!("/v1/rooms/{}/messages", context.popularity.rooms()[room]);
     let body = Bytes::from(serde_json::to_vec(post).expect("posts are plain data"));
     let token = Some(context.plan.tokens[sender].as_str());
-    let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body }).await;
+    let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body, fields: &[] }).await;
     let latency = Moment::now().since(intended);
     let mut interval = context.interval.borrow_mut();
     let (status, body) = match answer {

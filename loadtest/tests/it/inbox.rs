@@ -54,6 +54,25 @@ async fn letters_groups_and_returning_devices_are_counted_as_the_server_counts_t
     assert!((sent().await - 340.0).abs() < 0.5, "{}", sent().await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_are_counted_as_the_server_counts_them() {
+    let media = barrage_testkit::process::free_address();
+    let environment = vec![
+        ("BARRAGE_MEDIA__LISTEN".to_owned(), format!("[\"{media}\"]")),
+        ("BARRAGE_HTTP__LIMITS__UPLOADS_PER_S".to_owned(), "1000".to_owned()),
+    ];
+    let options = ServerOptions { environment, ..ServerOptions::default() };
+    let server = Server::start(&barrage(), options).await;
+    let album = "album: {users: 3, per_s: 8, side_px: 120, reads: 2, secs: 1}\nthresholds: [pictures.wrong == 0, \
+                 pictures.failed == 0, pictures.refused == 0, ready.max > 0ms, read.max > 0ms]\n";
+    let report = passes(&server, album).await;
+    let counts = &report["counts"];
+    assert_eq!((&counts["pictures"], &counts["ready"], &counts["reads"]), (&8.into(), &8.into(), &16.into()));
+    let ready = server.metric("barrage_media_checks_total{result=\"ready\"}").await;
+    let read = server.metric("barrage_media_deliveries_total{answer=\"whole\"}").await;
+    assert!((ready - 8.0).abs() < 0.5 && (read - 16.0).abs() < 0.5, "{ready} {read}");
+}
+
 #[tokio::test]
 async fn wrong_use_of_a_scenario_of_letters_is_said() {
     for (arguments, expected) in [

@@ -86,6 +86,11 @@ impl Part {
 
     /// Starts a part that posts, and waits for the answer to its first post.
     pub(crate) fn start_posting(build: &Build, arguments: &[&str]) -> anyhow::Result<Part> {
+        Part::begun(build, arguments)
+    }
+
+    /// Starts a part on the core of the others, and waits for its first line.
+    pub(crate) fn begun(build: &Build, arguments: &[&str]) -> anyhow::Result<Part> {
         let mut part = Part::start(build, Core::Others, arguments)?;
         part.line()?;
         Ok(part)
@@ -127,7 +132,7 @@ impl Part {
     }
 
     /// Waits for the next line of output.
-    fn line(&mut self) -> anyhow::Result<Value> {
+    pub(crate) fn line(&mut self) -> anyhow::Result<Value> {
         let mut line = String::new();
         if self.output.read_line(&mut line)? == 0 {
             bail!("a part of the bench ended before its end; its error is above");

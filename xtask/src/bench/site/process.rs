@@ -40,11 +40,21 @@ impl Drop for Process {
 impl Process {
     /// Returns the processor time used so far, in seconds.
     pub(crate) fn cpu_secs(&self) -> anyhow::Result<f64> {
+        // utime and stime, counted from the field behind the name.
+        self.ticks(11)
+    }
+
+    /// Returns the processor time of its children that have ended, in seconds.
+    pub(crate) fn children_cpu_secs(&self) -> anyhow::Result<f64> {
+        self.ticks(13)
+    }
+
+    /// Sums a field of `/proc/PID/stat` and the one behind it, in seconds.
+    fn ticks(&self, at: usize) -> anyhow::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
         let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
-        // utime and stime, counted from the field behind the name.
-        let (user, system) = ticks(11).zip(ticks(12)).context("/proc/PID/stat has no utime and stime")?;
+        let (user, system) = ticks(at).zip(ticks(at + 1)).context("/proc/PID/stat has no times")?;
         Ok((user + system) / TICKS_PER_S)
     }
 
