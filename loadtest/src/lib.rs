@@ -14,6 +14,7 @@ pub mod live;
 pub mod load;
 pub mod measure;
 pub mod net;
+pub mod out;
 pub mod plan;
 pub mod recording;
 pub mod regions;

@@ -54,6 +54,8 @@ impl Against {
             admin: self.admin,
             metrics: self.metrics,
             metrics_listen: self.metrics_listen,
+            remote_write: None,
+            hdr_log: None,
             processes: self.processes,
             threads: self.threads,
             hook: None,

@@ -8,6 +8,7 @@ use super::against::{Against, block_on};
 use super::io::{parse, read, say, unknown, write};
 use crate::error::LoadtestError;
 use crate::inbox::{self, InboxScenario, Sizes};
+use crate::out::{JunitRun, Out, junit};
 use crate::report::{self, Verdict};
 use crate::run::{self, RunOptions};
 use crate::scenario::Scenario;
@@ -84,6 +85,11 @@ pub(crate) struct Files {
     /// Write the report as a page that opens without a network.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the results elsewhere, too: prometheus=URL writes the metrics of the test once a second by remote write
+    /// (LOADTEST_OUT_TOKEN: bearer token), hdr=FILE the latencies of each second as an HdrHistogram log, junit=FILE each
+    /// threshold as a test. Repeatable.
+    #[arg(long, value_name = "KIND=WHERE", verbatim_doc_comment)]
+    out: Vec<Out>,
     /// Number of runs, for `compare`. The files are FILE-1.json, FILE-2.json and so on; the exit
     /// code is the worst of all runs.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -91,6 +97,26 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// Options of a run with the destinations that take part while it lasts.
+    fn options(&self, options: &RunOptions, run: u32) -> RunOptions {
+        let mut options = options.clone();
+        for out in &self.out {
+            match out {
+                Out::Prometheus(url) => options.remote_write = Some(url.clone()),
+                Out::Hdr(path) => options.hdr_log = Some(self.of_run(path, run)),
+                Out::Junit(_) => {}
+            }
+        }
+        options
+    }
+
+    /// Writes the JUnit reports of a run.
+    fn write_junit(&self, run: u32, of: &JunitRun<'_>) -> Result<(), LoadtestError> {
+        let paths =
+            self.out.iter().filter_map(|out| if let Out::Junit(path) = out { Some(path) } else { None });
+        paths.into_iter().try_for_each(|path| write(&self.of_run(path, run), &junit(of)))
+    }
+
     /// File of a run: `report.json` for a single run, `report-2.json` for the second of several.
     fn of_run(&self, path: &Path, run: u32) -> PathBuf {
         if self.repeat == 1 {
@@ -131,6 +157,7 @@ impl Run {
             ("--hook", self.hook.is_some()),
             ("--html", self.files.html.is_some()),
             ("--metrics-listen", options.metrics_listen.is_some()),
+            ("--out prometheus and hdr", self.files.out.iter().any(|out| !matches!(out, Out::Junit(_)))),
             ("--processes", options.processes.is_some()),
         ];
         if let Some((flag, _)) = not_for_letters.iter().find(|(_, is_given)| *is_given) {
@@ -142,7 +169,19 @@ impl Run {
             if let Some(path) = &self.files.json {
                 write(&self.files.of_run(path, number), &report.json())?;
             }
-            say(&inbox::summary(&report))?;
+            let summary = inbox::summary(&report);
+            self.files.write_junit(
+                number,
+                &JunitRun {
+                    scenario: &report.scenario.name,
+                    verdict: &report.verdict,
+                    thresholds: &report.thresholds,
+                    secs: barrage_clock::since_unix_epoch().as_secs_f64() - report.started_unix_secs as f64,
+                    started_unix_secs: report.started_unix_secs,
+                    summary: &summary,
+                },
+            )?;
+            say(&summary)?;
             worst = worst.max(report.verdict.exit_code());
             if matches!(report.verdict, Verdict::Interrupted(_)) {
                 break;
@@ -178,14 +217,26 @@ pub(crate) fn conclude(
 ) -> Result<u8, LoadtestError> {
     let mut worst = 0;
     for number in 1..=files.repeat {
-        let report = block_on(run::run(scenario.clone(), options))?;
+        let report = block_on(run::run(scenario.clone(), &files.options(options, number)))?;
         if let Some(path) = &files.json {
             write(&files.of_run(path, number), &report.json())?;
         }
         if let Some(path) = &files.html {
             write(&files.of_run(path, number), &report::page(&report))?;
         }
-        say(&report::summary(&report))?;
+        let summary = report::summary(&report);
+        files.write_junit(
+            number,
+            &JunitRun {
+                scenario: &report.scenario.name,
+                verdict: &report.verdict,
+                thresholds: &report.thresholds,
+                secs: report.series.len() as f64,
+                started_unix_secs: report.started_unix_secs,
+                summary: &summary,
+            },
+        )?;
+        say(&summary)?;
         worst = worst.max(report.verdict.exit_code());
         if matches!(report.verdict, Verdict::Interrupted(_)) {
             break;

@@ -1,11 +1,11 @@
-//! Sums over the run so far, and their text in Prometheus' format or in OpenMetrics.
+//! Sums over the run so far, and the metrics of them.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use barrage_exposition::Format;
 use parking_lot::Mutex;
 
+use super::family::{Family, Series, text};
 use crate::measure::interval::Interval;
 
 /// Upper ends of the buckets of latencies, in microseconds.
@@ -26,10 +26,16 @@ impl Live {
         self.0.lock().add(wanted, second);
     }
 
+    /// Returns all metrics with their series.
+    #[must_use]
+    pub fn families(&self) -> Vec<Family> {
+        self.0.lock().families()
+    }
+
     /// Returns all metrics as text in a format.
     #[must_use]
     pub fn text(&self, format: Format) -> String {
-        self.0.lock().text(format)
+        text(&self.families(), format)
     }
 }
 
@@ -63,142 +69,101 @@ impl Totals {
         self.counted.add_counts_of(second);
     }
 
-    fn text(&self, format: Format) -> String {
-        let mut text = String::new();
+    /// Returns all metrics with their series.
+    fn families(&self) -> Vec<Family> {
+        let mut families = self.counts();
+        families.push(self.latencies());
+        families
+    }
+
+    fn counts(&self) -> Vec<Family> {
         let counted = &self.counted;
-        let plain = |value: u64| vec![(String::new(), value as f64)];
-        let by = |label: &str, values: &[(&str, u64)]| {
-            let series = |(name, value): &(&str, u64)| (format!("{{{label}=\"{name}\"}}"), *value as f64);
+        let plain = |value: u64| vec![Series::plain(value as f64)];
+        let by = |label: &'static str, values: &[(&str, u64)]| {
+            let series = |(name, value): &(&str, u64)| Series::labelled(label, name, *value as f64);
             values.iter().map(series).collect::<Vec<_>>()
         };
+        let gauge = |name, help, series| Family { name, kind: "gauge", help, series };
+        let counter = |name, help, series| Family { name, kind: "counter", help, series };
         let posts = &counted.posts;
         let delivered = counted.delivered;
-        for (name, kind, help, series) in [
-            (
-                "viewers_wanted",
-                "gauge",
-                "Viewers that the scenario intends now.",
-                vec![(String::new(), self.wanted)],
-            ),
-            ("viewers", "gauge", "Viewers of the test that are connected.", plain(self.viewers)),
-            (
+        let classes = [("signal", delivered.signal), ("gift", delivered.gift), ("chat", delivered.chat)];
+        let outcomes = [
+            ("broadcast", posts.broadcast),
+            ("held", posts.held),
+            ("duplicate", posts.duplicate),
+            ("refused", posts.refused()),
+            ("failed", posts.failed()),
+        ];
+        let dropped = [("left_out", counted.left_out), ("skipped", counted.skipped)];
+        let wanted = vec![Series::plain(self.wanted)];
+        let (refusals, closes) = (counted.refusals.values().sum(), counted.closes.values().sum());
+        vec![
+            gauge("viewers_wanted", "Viewers that the scenario intends now.", wanted),
+            gauge("viewers", "Viewers of the test that are connected.", plain(self.viewers)),
+            gauge(
                 "waiting",
-                "gauge",
                 "Viewers of the test that wait for their slot or for a retry.",
                 plain(self.waiting),
             ),
-            ("joins_total", "counter", "Viewers that received their first hello.", plain(counted.joins)),
-            (
-                "reconnects_total",
-                "counter",
-                "Viewers that reconnected with a resume.",
-                plain(counted.reconnects),
-            ),
-            (
+            counter("joins_total", "Viewers that received their first hello.", plain(counted.joins)),
+            counter("reconnects_total", "Viewers that reconnected with a resume.", plain(counted.reconnects)),
+            counter(
                 "moves_total",
-                "counter",
                 "Viewers that moved to another gateway before they left the old one.",
                 plain(counted.moves),
             ),
-            (
-                "refusals_total",
-                "counter",
-                "Connections that could not be opened.",
-                plain(counted.refusals.values().sum()),
-            ),
-            (
-                "closes_total",
-                "counter",
-                "Connections that ended without a wish of the test.",
-                plain(counted.closes.values().sum()),
-            ),
-            ("gaps_total", "counter", "Gaps in the message chains of viewers.", plain(counted.gaps)),
-            (
+            counter("refusals_total", "Connections that could not be opened.", plain(refusals)),
+            counter("closes_total", "Connections that ended without a wish of the test.", plain(closes)),
+            counter("gaps_total", "Gaps in the message chains of viewers.", plain(counted.gaps)),
+            counter(
                 "received_bytes_total",
-                "counter",
                 "Bytes that viewers read from their sockets.",
                 plain(counted.bytes),
             ),
-            (
+            counter(
                 "deliveries_total",
-                "counter",
                 "Messages delivered to viewers, by class; each viewer counts.",
-                by(
-                    "class",
-                    &[("signal", delivered.signal), ("gift", delivered.gift), ("chat", delivered.chat)],
-                ),
+                by("class", &classes),
             ),
-            (
+            counter(
                 "dropped_total",
-                "counter",
                 "Chat messages that the server reported as dropped: in batches (left_out), in repairs (skipped).",
-                by("how", &[("left_out", counted.left_out), ("skipped", counted.skipped)]),
+                by("how", &dropped),
             ),
-            (
-                "posts_total",
-                "counter",
-                "Posts by outcome; failed ones had no answer.",
-                by(
-                    "outcome",
-                    &[
-                        ("broadcast", posts.broadcast),
-                        ("held", posts.held),
-                        ("duplicate", posts.duplicate),
-                        ("refused", posts.refused()),
-                        ("failed", posts.failed()),
-                    ],
-                ),
+            counter("posts_total", "Posts by outcome; failed ones had no answer.", by("outcome", &outcomes)),
+            counter(
+                "posts_late_total",
+                "Posts that left the tester more than 100 ms after their due time, or never.",
+                plain(posts.late),
             ),
-        ] {
-            head(&mut text, format, name, kind, help);
-            for (labels, value) in series {
-                line(&mut text, &format!("barrage_loadtest_{name}{labels} {value}"));
-            }
-        }
-        self.latencies_text(&mut text, format);
-        if format == Format::OpenMetrics {
-            line(&mut text, "# EOF");
-        }
-        text
+        ]
     }
 
-    fn latencies_text(&self, text: &mut String, format: Format) {
-        const NAME: &str = "latency_seconds";
-        let help = "Latencies from the intended time, by kind: chat and gift to the viewer, post to the answer, \
-                    join to the hello, reconnect to the next hello, history to the whole page, timer of the tester itself.";
-        head(text, format, NAME, "histogram", help);
+    fn latencies(&self) -> Family {
+        let mut series = Vec::new();
         for (kind, latency) in KINDS.into_iter().zip(&self.latencies) {
-            let mut bucket = |end: &str, count: u64| {
-                line(
-                    text,
-                    &format!("barrage_loadtest_{NAME}_bucket{{kind=\"{kind}\",le=\"{end}\"}} {count}"),
-                );
+            let mut add = |suffix, end: Option<String>, value| {
+                let kind = ("kind", kind.to_owned());
+                let labels = std::iter::once(kind).chain(end.map(|end| ("le", end))).collect();
+                series.push(Series { suffix, labels, value });
             };
             for (end_us, count) in BUCKETS_US.into_iter().zip(latency.below) {
                 // With a decimal point, as the scrapes of the servers have it.
-                bucket(&format!("{:?}", end_us as f64 / 1e6), count);
+                add("_bucket", Some(format!("{:?}", end_us as f64 / 1e6)), count as f64);
             }
-            bucket("+Inf", latency.count);
-            line(text, &format!("barrage_loadtest_{NAME}_sum{{kind=\"{kind}\"}} {}", latency.sum_secs));
-            line(text, &format!("barrage_loadtest_{NAME}_count{{kind=\"{kind}\"}} {}", latency.count));
+            add("_bucket", Some("+Inf".to_owned()), latency.count as f64);
+            add("_sum", None, latency.sum_secs);
+            add("_count", None, latency.count as f64);
+        }
+        Family {
+            name: "latency_seconds",
+            kind: "histogram",
+            help: "Latencies from the intended time, by kind: chat and gift to the viewer, post to the answer, \
+                   join to the hello, reconnect to the next hello, history to the whole page, timer of the tester itself.",
+            series,
         }
     }
-}
-
-/// Writes the lines before the samples of a metric. In OpenMetrics the name of a counter has no `_total`.
-fn head(text: &mut String, format: Format, name: &str, kind: &str, help: &str) {
-    let is_open = format == Format::OpenMetrics;
-    let name = if is_open { name.strip_suffix("_total").unwrap_or(name) } else { name };
-    line(text, &format!("# HELP barrage_loadtest_{name} {help}\n# TYPE barrage_loadtest_{name} {kind}"));
-    for unit in ["seconds", "bytes"] {
-        if is_open && name.rsplit('_').next() == Some(unit) {
-            line(text, &format!("# UNIT barrage_loadtest_{name} {unit}"));
-        }
-    }
-}
-
-fn line(text: &mut String, line: &str) {
-    writeln!(text, "{line}").expect("a String takes any text");
 }
 
 #[cfg(test)]

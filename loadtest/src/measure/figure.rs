@@ -83,7 +83,7 @@ pub const INBOX_OTHERS: [(&str, Unit, &str); 13] = [
 ];
 
 /// Figures other than latencies, with their units and descriptions.
-pub const OTHERS: [(&str, Unit, &str); 19] = [
+pub const OTHERS: [(&str, Unit, &str); 20] = [
     ("loss.gift", Unit::Share, "gifts that viewers should have received and did not"),
     (
         "loss.chat",
@@ -95,6 +95,7 @@ pub const OTHERS: [(&str, Unit, &str); 19] = [
     ("posts.failed", Unit::Share, "posts without an answer"),
     ("posts.refused", Unit::Share, "posts refused with a code"),
     ("posts.held", Unit::Share, "posts over the room's display quota"),
+    ("posts.late", Unit::Share, "posts that left the tester over 100 ms after their due time, or never"),
     ("history.failed", Unit::Share, "pages of history that were refused or had no answer"),
     ("viewers.peak", Unit::Number, "most viewers connected at once"),
     ("viewers.moved_twice", Unit::Number, "moves of viewers that had moved within five minutes"),

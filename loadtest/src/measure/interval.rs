@@ -116,6 +116,9 @@ pub struct Posts {
     pub refused: BTreeMap<String, u64>,
     /// Posts that got no answer, by the reason of the failure.
     pub failed: BTreeMap<String, u64>,
+    /// Posts that left the tester more than 100 ms after their due time, or never.
+    #[serde(default)]
+    pub late: u64,
 }
 
 impl Posts {
@@ -164,6 +167,7 @@ impl Posts {
         self.duplicate += other.duplicate;
         add_counts(&mut self.refused, &other.refused);
         add_counts(&mut self.failed, &other.failed);
+        self.late += other.late;
     }
 }
 

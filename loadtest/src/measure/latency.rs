@@ -41,6 +41,11 @@ impl Latency {
         self.0.reset();
     }
 
+    /// Returns the counts by value in microseconds.
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.0
+    }
+
     /// Returns the number of latencies in the distribution.
     #[must_use]
     pub fn count(&self) -> u64 {

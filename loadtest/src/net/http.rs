@@ -152,6 +152,7 @@ impl Pool {
 
     /// Sends a request, and returns the whole answer, compressed where it is asked for: the bytes of the wire.
     pub async fn call_as(&self, call: &Call<'_>, encoded: Encoded) -> Result<(StatusCode, Bytes), HttpError> {
+<<<<<<< HEAD
         let (status, body, _) = self.exchange(call, encoded).await?;
         Ok((status, body))
     }
@@ -161,8 +162,21 @@ impl Pool {
         call: &Call<'_>,
         encoded: Encoded,
     ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
+=======
+        self.call_then(call, encoded, || ()).await
+    }
+
+    /// Sends a request as [`Pool::call_as`] does. `begins` is called when a connection is free for it.
+    pub async fn call_then(
+        &self,
+        call: &Call<'_>,
+        encoded: Encoded,
+        begins: impl FnOnce(),
+    ) -> Result<(StatusCode, Bytes), HttpError> {
+>>>>>>> 01dfc329 (loadtest: results by remote write, as HDR logs and as JUnit)
         let work = async {
             let _permit = self.permits.acquire().await.map_err(|_| HttpError::Broken)?;
+            begins();
             // The server may have closed an idle connection meanwhile. That is no failure: the
             // request is sent again on a new connection. Posts carry an id, so repeating one is
             // harmless.

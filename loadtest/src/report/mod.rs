@@ -245,7 +245,11 @@ impl Report {
         } else {
             Verdict::Failed
         };
-        let notes = note_of_part(&run.scenario).into_iter().chain(run.notes).collect();
+        let notes = note_of_part(&run.scenario)
+            .into_iter()
+            .chain(note_of_late(&run.total))
+            .chain(run.notes)
+            .collect();
         Report {
             format: FORMAT,
             scenario: run.scenario,
@@ -307,6 +311,17 @@ fn note_of_part(scenario: &Scenario) -> Option<String> {
     (viewers != meant).then_some(note)
 }
 
+/// Says how much of the load was not as planned: the rate of posts is the scenario's only when they leave in time.
+fn note_of_late(total: &Interval) -> Option<String> {
+    let (late, all) = (total.posts.late, total.posts.total());
+    (late > 0).then(|| {
+        format!(
+            "{late} of {all} posts left the tester over 100 ms after their due time, or never: the planned rate was not \
+             kept (`posts.late`)"
+        )
+    })
+}
+
 fn figures(run: &Run) -> Figures {
     let (total, balance) = (&run.total, &run.balance);
     let mut figures = Figures::new();
@@ -333,6 +348,7 @@ fn figures(run: &Run) -> Figures {
         ("posts.failed", share(posts.failed(), posts.total())),
         ("posts.refused", share(posts.refused(), posts.total())),
         ("posts.held", share(posts.held, posts.total())),
+        ("posts.late", share(posts.late, posts.total())),
         ("history.failed", share(total.histories_failed.values().sum(), total.histories)),
         ("viewers.peak", peak.map(|peak| peak as f64)),
         ("viewers.moved_twice", Some(total.moved_twice as f64)),

@@ -86,6 +86,7 @@ fn messages(out: &mut String, report: &Report) {
         ("held", n(posts.held)),
         ("refused", n(posts.refused())),
         ("failed", n(posts.failed())),
+        ("sent late", n(posts.late)),
     ];
     row(out, "posts", &sent);
     if totals.histories > 0 {

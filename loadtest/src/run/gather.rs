@@ -7,6 +7,7 @@ use super::scrape::Scraper;
 use crate::live::Live;
 use crate::load::population::Population;
 use crate::measure::interval::Interval;
+use crate::out::HdrLog;
 use crate::plan::Plan;
 use crate::report::Second;
 
@@ -16,6 +17,7 @@ pub(crate) struct Gathered {
     population: Population,
     end_secs: f64,
     live: Live,
+    pub(crate) log: Option<HdrLog>,
     /// Seconds for which some workers have reported.
     open: BTreeMap<u32, Open>,
     pub(crate) series: Vec<Second>,
@@ -30,12 +32,13 @@ struct Open {
 }
 
 impl Gathered {
-    pub(crate) fn new(plan: &Plan, live: Live) -> Self {
+    pub(crate) fn new(plan: &Plan, live: Live, log: Option<HdrLog>) -> Self {
         Gathered {
             workers: plan.workers,
             population: plan.scenario.population(),
             end_secs: plan.scenario.population().secs() + plan.scenario.settle_secs,
             live,
+            log,
             open: BTreeMap::new(),
             series: Vec::new(),
             total: Interval::default(),
@@ -73,6 +76,9 @@ impl Gathered {
                 None => 0.0,
             };
             self.live.add(wanted, &open.interval);
+            if let Some(log) = &mut self.log {
+                log.add(second, &open.interval);
+            }
             let (server_cores, server_memory_bytes) = scraped.at(second);
             self.series.push(Second {
                 tester_cores: open.cpu_secs,

@@ -10,7 +10,7 @@ pub(crate) mod setup;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -21,8 +21,9 @@ use barrage_token::Role;
 use crate::clock::Moment;
 use crate::descriptors;
 use crate::error::LoadtestError;
-use crate::live::{Listener, Live};
+use crate::live::{Listener, Live, RemoteWrite};
 use crate::measure::ledger::{Balance, Ledger};
+use crate::out::HdrLog;
 use crate::plan::{FromWorker, Plan, ToWorker};
 use crate::recording::tape;
 use crate::report::{Report, Run};
@@ -53,6 +54,10 @@ pub struct RunOptions {
     pub metrics: Option<String>,
     /// Address on which the run serves its own metrics while it lasts.
     pub metrics_listen: Option<SocketAddr>,
+    /// URL to which the metrics of the run are written once a second, by Prometheus' remote write.
+    pub remote_write: Option<String>,
+    /// File for the latencies of each second, as an HdrHistogram log.
+    pub hdr_log: Option<PathBuf>,
     /// Worker processes; when absent, as few as the descriptor limit allows.
     pub processes: Option<u32>,
     /// Threads of each process; when absent, the machine's cores divided among the processes.
@@ -141,13 +146,19 @@ async fn conduct(
         Some(address) => Some(Listener::start(address, live.clone()).await?),
         None => None,
     };
+    let starts = UNIX_EPOCH + barrage_clock::since_unix_epoch() + plan.start.since(Moment::now());
+    let log = options.hdr_log.as_deref().map(|path| HdrLog::create(path, starts)).transpose()?;
+    let remote = match &options.remote_write {
+        Some(url) => Some(RemoteWrite::start(url, &options.tls()?, &plan.scenario.name, live.clone()).await?),
+        None => None,
+    };
     let mut crew = Crew::start(plan).await?;
     let end_secs = plan.scenario.population().secs() + plan.scenario.settle_secs;
     let mut progress = Progress::new(options.quiet, &plan.scenario, end_secs);
     let scraped = scrape::Scraper::start(options.metrics_url(), options.tls()?, plan.start);
     let fleet = fleet::FleetReader::start(fleet, plan.start);
     let hooks = tokio::spawn(hooks(plan.clone(), options.hook.clone()));
-    let mut gathered = Gathered::new(plan, live);
+    let mut gathered = Gathered::new(plan, live, log);
     let (mut ledger, mut ledgers, mut balance, mut balances) = (Ledger::default(), 0, Balance::default(), 0);
     let mut deadline = plan.start.after(end_secs).instant() + GRACE;
     while balances < plan.workers {
@@ -194,6 +205,10 @@ async fn conduct(
     hooks.abort();
     notes.extend(hooks.await.unwrap_or_default());
     notes.extend(scraped.note());
+    notes.extend(gathered.log.take().and_then(HdrLog::finish));
+    if let Some(remote) = remote {
+        notes.extend(remote.finish().await.note());
+    }
     Ok(Conducted { gathered, balance, notes, interrupted_at_secs })
 }
 

@@ -1,9 +1,11 @@
 //! Sends this thread's share of the posts, each at its due time, independent of the answers to
 //! earlier ones.
 
+use std::cell::Cell;
 use std::iter::Peekable;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use barrage_protocol::code::ErrorBody;
 use barrage_protocol::post::{Post, PostAnswer};
@@ -19,12 +21,14 @@ use super::texts::{Texts, dumped, recorded};
 use crate::clock::Moment;
 use crate::load::arrivals::{Arrivals, Kind};
 use crate::measure::interval::tally;
-use crate::net::http::{Call, Pool};
+use crate::net::http::{Call, Encoded, Pool};
 use crate::recording::tape::Tape;
 
 /// Posts of one thread that wait for an answer or a connection. A further post is not sent, and
 /// counts as failed.
 const WAITING_MAX: usize = 4_096;
+/// Longest time from a post's due time to its request. A later one counts as late: the planned rate was not kept.
+const LATE: Duration = Duration::from_millis(100);
 /// Time that a message needs from the uplink's answer to the viewers: a batching window, and more
 /// on a busy machine.
 const LAST_SECS: f64 = 0.5;
@@ -136,7 +140,9 @@ impl Poster {
         };
         self.context.interval.borrow_mut().posts.due(kind);
         if waiting.len() >= WAITING_MAX {
-            tally(&mut self.context.interval.borrow_mut().posts.failed, "queue full", 1);
+            let posts = &mut self.context.interval.borrow_mut().posts;
+            tally(&mut posts.failed, "queue full", 1);
+            posts.late += 1;
             return;
         }
         let (context, uplink) = (Rc::clone(&self.context), Rc::clone(&self.uplink));
@@ -154,9 +160,17 @@ async fn send(context: &Context, uplink: &Pool, room: usize, sender: usize, post
     let path = format!("/v1/rooms/{}/messages", context.popularity.rooms()[room]);
     let body = Bytes::from(serde_json::to_vec(post).expect("posts are plain data"));
     let token = Some(context.plan.tokens[sender].as_str());
+<<<<<<< HEAD
     let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body, fields: &[] }).await;
+=======
+    let is_in_time = Cell::new(false);
+    let begins = || is_in_time.set(Moment::now().since(intended) <= LATE);
+    let call = Call { method: Method::POST, path: &path, token, body };
+    let answer = uplink.call_then(&call, Encoded::No, begins).await;
+>>>>>>> 01dfc329 (loadtest: results by remote write, as HDR logs and as JUnit)
     let latency = Moment::now().since(intended);
     let mut interval = context.interval.borrow_mut();
+    interval.posts.late += u64::from(!is_in_time.get());
     let (status, body) = match answer {
         Ok(answer) => answer,
         Err(error) => return tally(&mut interval.posts.failed, &error.to_string(), 1),

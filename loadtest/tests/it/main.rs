@@ -6,6 +6,7 @@
 mod capacity;
 mod dashboards;
 mod inbox;
+mod out;
 mod queue;
 mod regions;
 mod replay;
