@@ -70,6 +70,18 @@ fn member_reads_between_joining_and_leaving() {
     assert_eq!(inbox.unread("b", &group()), 1);
 }
 
+/// A moderator takes back items of others, and none from before it joined.
+#[test]
+fn moderator_recalls_only_what_it_may_read() {
+    let mut inbox = open(&["a"]);
+    inbox.sends(post("a", "1"));
+    inbox.take(join("b"));
+    inbox.sends(post("a", "2"));
+    inbox.take(appoint("host", "b", Role::Moderator));
+    inbox.refuses(Event::Recall(place("b", group(), 1)), Refusal::NoItem);
+    assert_eq!(inbox.sends(Event::Recall(place("b", group(), 2))), 3);
+}
+
 #[test]
 fn removed_member_reads_nothing_and_does_not_come_back() {
     let mut inbox = open(&["a", "b"]);
@@ -158,6 +170,26 @@ fn members_and_groups_have_bounds() {
     let one_more = barrage_inbox::ConversationId::parse("g.one-more").unwrap();
     let event = Event::Create { user: user("b"), group: one_more, settings: GroupSettings::default() };
     inbox.refuses(event, Refusal::TooManyGroups);
+}
+
+/// An application may wait until the group is full, or until the applicant is in as many groups as it may be.
+#[test]
+fn applicant_is_admitted_within_the_bounds_alone() {
+    let mut inbox = Inbox::default();
+    inbox.take(create(JoinPolicy::Ask, HistoryPolicy::SinceJoin));
+    inbox.take(join("b"));
+    let members = |inbox: &mut Inbox, count| {
+        inbox.tables.conversations.get_mut(&ConversationNumber(1)).unwrap().members = count;
+    };
+    members(&mut inbox, MEMBERS_MAX);
+    inbox.refuses(appoint("host", "b", Role::Member), Refusal::GroupFull);
+    members(&mut inbox, 1);
+    for number in 0..GROUPS_PER_USER_MAX {
+        let group = barrage_inbox::ConversationId::parse(&format!("g.{number}")).unwrap();
+        inbox.take(Event::Create { user: user("b"), group, settings: GroupSettings::default() });
+    }
+    inbox.refuses(appoint("host", "b", Role::Member), Refusal::TooManyGroups);
+    assert!(!inbox.member("b", &group()).is_present());
 }
 
 #[test]

@@ -126,6 +126,23 @@ fn peer_learns_of_a_read_when_both_show_receipts() {
 }
 
 #[test]
+fn peer_that_hides_its_own_receipts_learns_of_no_read() {
+    let (mut inbox, conversation) = (Inbox::default(), direct("fan", "host"));
+    inbox.take(letter("fan", "host", "a"));
+    let preferences = Preferences { policy: WritePolicy::Requests, receipts: Receipts::Hidden };
+    inbox.take(Event::Prefer { user: user("fan"), preferences });
+    let before = inbox.version("fan");
+    inbox.take(Event::Read(place("host", conversation, 1)));
+    assert_eq!(inbox.version("fan"), before);
+}
+
+#[test]
+fn nobody_blocks_itself() {
+    let mut inbox = Inbox::default();
+    inbox.refuses(Event::Block { user: user("fan"), other: user("fan") }, Refusal::ToOneself);
+}
+
+#[test]
 fn recalled_item_keeps_its_place_and_its_count() {
     let (mut inbox, conversation) = (Inbox::default(), direct("fan", "host"));
     inbox.sends(letter("fan", "host", "a"));
