@@ -103,6 +103,8 @@ struct User {
 /// A kept connection of the user.
 struct Connection {
     stream: BufReader<TcpStream>,
+    /// Value of the field `Host`, which the server must know.
+    host: String,
     token: String,
 }
 
@@ -118,15 +120,15 @@ impl User {
         let stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let stream = BufReader::with_capacity(PIECE_BYTES, stream);
-        Ok(Connection { stream, token: self.token.clone() })
+        Ok(Connection { stream, host: self.address.to_string(), token: self.token.clone() })
     }
 }
 
 impl Connection {
     /// Sends the head of a request, whose body has this length.
     async fn begin(&mut self, request: &str, fields: &[&str], body_bytes: usize) -> anyhow::Result<()> {
-        let mut head =
-            format!("{request} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n", self.token);
+        let (host, token) = (&self.host, &self.token);
+        let mut head = format!("{request} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n");
         head += "Tus-Resumable: 1.0.0\r\n";
         fields.iter().for_each(|field| head += &format!("{field}\r\n"));
         head += &format!("Content-Length: {body_bytes}\r\n\r\n");
