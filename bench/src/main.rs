@@ -16,6 +16,7 @@ mod history;
 mod letters;
 mod media;
 mod moderation;
+mod push;
 mod quota;
 mod uplink;
 mod votes;
@@ -63,6 +64,10 @@ enum Part {
     Sync(letters::Sync),
     /// Uploads and downloads media.
     Media(media::Media),
+    /// Measures notifications to followers of a host.
+    Push(push::Push),
+    /// Plays a push service; the part `push` starts it.
+    PushService(push::Service),
     /// Measures checks of texts against 100,000 words.
     Moderation(moderation::Options),
 }
@@ -88,6 +93,8 @@ fn main() -> anyhow::Result<()> {
         Part::Attach(attach) => attach.run()?,
         Part::Sync(sync) => sync.run()?,
         Part::Media(media) => media.run()?,
+        Part::Push(push) => push.run()?,
+        Part::PushService(service) => service.run()?,
         Part::Moderation(options) => options.run()?,
     }
     Ok(())

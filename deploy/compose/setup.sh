@@ -15,6 +15,9 @@ key="$secrets/barrage/token.key"
 [ -s "$key" ] || head -c 32 /dev/urandom | base64 > "$key"
 webhook="$secrets/barrage/webhook.secret"
 [ -s "$webhook" ] || echo "whsec_$(head -c 32 /dev/urandom | base64)" > "$webhook"
+# The key of notifications comes from you; a new one makes all subscriptions of browsers useless.
+vapid="$secrets/barrage/vapid.key"
+[ ! -s "$templates/vapid.key" ] || cp "$templates/vapid.key" "$vapid"
 
 # render TEMPLATE FILE: writes the file with the passwords in place of their names.
 render() {
@@ -33,3 +36,4 @@ chmod 444 "$secrets/nats/nats.conf" "$secrets/redis/redis.conf" "$secrets/postgr
 [ "$(id -u)" != 0 ] || chown -R 65532:65532 "$secrets/barrage"
 chmod 500 "$secrets/barrage"
 chmod 400 "$secrets/barrage/token.key" "$webhook" "$secrets/barrage/barrage.toml"
+[ ! -e "$vapid" ] || chmod 400 "$vapid"

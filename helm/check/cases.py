@@ -58,6 +58,7 @@ GUARDS = [
     ("cluster", ["postgresql.existingSecret=''"], "set postgresql.existingSecret"),
     ("cluster", ["postgresql.trial.enabled=true"], "kubectl create secret generic barrage-postgresql"),
     ("cluster", ["nats.clientCertificate=true"], "set nats.tlsSecret"),
+    ("everything", ["push.existingSecret=''"], "kubectl create secret generic barrage-push"),
     ("irc", ["tls.existingSecret=''"], "set tls.existingSecret"),
     ("irc", ["irc.plainPort=null", "irc.tlsPort=null"], "set irc.plainPort or irc.tlsPort"),
     ("cluster", ["gateway.address.mode=''"], "set it to hostPort, loadBalancer or wildcardDns"),

@@ -13,6 +13,7 @@ mod instructions;
 mod letters;
 mod media;
 mod memory;
+mod push;
 mod rooms;
 mod site;
 mod slow;
@@ -229,6 +230,12 @@ enum Measured {
     Upload(media::UploadPlan),
     /// Media: bytes of downloads per CPU-second, and processor time of a picture of 12 megapixels.
     Media(media::MediaPlan),
+    /// Push: notifications to followers of a host, per second of processor time, over one HTTP/2 connection.
+    Push {
+        /// Followers, each with one browser.
+        #[arg(long, default_value_t = 20_000)]
+        followers: u32,
+    },
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
         /// Partitions of the log.
@@ -317,6 +324,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Beside { rate, secs, rounds } => letters::beside(build, rate, secs, rounds, json),
         Measured::Upload(plan) => media::upload(build, plan, json),
         Measured::Media(plan) => media::media(build, plan, json),
+        Measured::Push { followers } => push::main(build, followers, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn dashboard() -> Dashboard {
         title: "Barrage / Bus and archive",
         description: "Whether messages become durable, arrive at gateways, and reach the archive.",
         source: "barrage_bus_published_total",
-        rows: vec![messages(), publish(), receive(), archive(), letters(), webhooks()],
+        rows: vec![messages(), publish(), receive(), archive(), letters(), notifications(), webhooks()],
     }
 }
 
@@ -129,6 +129,54 @@ fn letters() -> Row {
                 .query("sum(increase(barrage_inbox_unread_error_total{@}[$__rate_interval]))", "wrong numbers")
                 .may_be_empty("a site without letters has none")
                 .wide(8),
+        ],
+    )
+}
+
+fn notifications() -> Row {
+    row(
+        "Do notifications arrive?",
+        [
+            series(
+                "Notifications, by what became of them",
+                Unit::PerSecond,
+                "`dropped` was read, is not wanted, or is seen already. `exhausted` failed for good.",
+            )
+            .query("sum by (fate) (rate(barrage_push_notifications_total{@}[$__rate_interval]))", "{{fate}}")
+            .query(
+                "sum(rate(barrage_push_live_followers_total{@}[$__rate_interval]))",
+                "followers of live hosts",
+            )
+            .may_be_empty("a site without push services sends none")
+            .wide(8),
+            series(
+                "Requests to push services, by outcome",
+                Unit::PerSecond,
+                "`taken` is the usual one; `gone` removes a device. Runbook of BarragePushMisconfigured.",
+            )
+            .query(
+                "sum by (service, outcome) (rate(barrage_push_requests_total{@}[$__rate_interval]))",
+                "{{service}} {{outcome}}",
+            )
+            .may_be_empty("a site without push services sends none")
+            .wide(8),
+            series(
+                "Notifications that wait",
+                Unit::Count,
+                "Those of services that are down wait for their next attempt. Runbook of BarragePushBehind.",
+            )
+            .query("max(barrage_push_waiting{@})", "waiting")
+            .query("max(barrage_push_late_seconds{@})", "seconds for which the oldest is due")
+            .query(
+                "sum(increase(barrage_push_failures_total{@}[$__rate_interval]))",
+                "failures of the tables",
+            )
+            .query(
+                "sum(increase(barrage_push_devices_forgotten_total{@}[$__rate_interval]))",
+                "forgotten devices",
+            )
+            .may_be_empty("a site without push services has none")
+            .wide(8),
         ],
     )
 }

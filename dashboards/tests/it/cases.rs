@@ -199,6 +199,18 @@ pub(crate) const CASES: &[Case] = &[
         "10m",
         "90m",
     ),
+    case(
+        "BarragePushBehind",
+        &[(r#"barrage_push_late_seconds{instance="p1"}"#, "0x5 121x20 0x10")],
+        "15m",
+        "30m",
+    ),
+    case(
+        "BarragePushMisconfigured",
+        &[(r#"barrage_push_misconfigured{instance="p1",service="apns"}"#, "0x5 1x20 0x10")],
+        "15m",
+        "30m",
+    ),
     // Autoscaler.
     case(
         "BarrageAutoscalerNoLeader",

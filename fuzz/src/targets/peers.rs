@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use barrage_bus::nats::read_envelope;
 use barrage_irc::{parse_client_line, respell};
 use barrage_moderation::parse_hook_answer;
+use barrage_outbound::retry_after;
 use barrage_protocol::Sequence;
-use barrage_webhooks::retry_after;
 
 /// Parameters of one line, as RFC 2812 has it.
 const PARAMS_MAX: usize = 15;

@@ -65,6 +65,9 @@
 {{- $_ := set $file "log" (dict "format" $values.log.format "filter" $values.log.filter) -}}
 {{- $_ := set $file "token" $token -}}
 {{- $_ := set $file "http" $http -}}
+{{- if $values.push.existingSecret -}}
+{{- $_ := set $file "push" (dict "vapid_key_file" "/run/secrets/barrage/push/vapid.key") -}}
+{{- end -}}
 {{- if eq $values.mode "cluster" -}}
 {{- $gateway := include "barrage.place" $values.gateway | fromJson -}}
 {{- $_ := set $gateway "base_urls" (include "barrage.gateway.urls" . | fromJsonArray) -}}

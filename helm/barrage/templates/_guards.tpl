@@ -56,6 +56,9 @@
 {{- if and $values.postgresql.trial.enabled (not $values.postgresql.trial.existingSecret) -}}
 {{- fail "postgresql.trial.existingSecret is empty: run `kubectl create secret generic barrage-postgresql --from-literal=password=$(openssl rand -hex 16)` and set it to barrage-postgresql" -}}
 {{- end -}}
+{{- if and $values.push.enabled (not $values.push.existingSecret) -}}
+{{- fail "push.existingSecret is empty, and each push service needs a key: run `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out vapid.key`, keep the file, run `kubectl create secret generic barrage-push --from-file=vapid.key` and set it to barrage-push" -}}
+{{- end -}}
 {{- if and $values.irc.enabled $values.irc.tlsPort (not $values.tls.existingSecret) -}}
 {{- fail "irc.tlsPort needs a certificate: set tls.existingSecret, or irc.tlsPort to null" -}}
 {{- end -}}

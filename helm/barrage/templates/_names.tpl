@@ -61,6 +61,7 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- $roles := list "gateway" "uplink" "entry" "archiver" -}}
 {{- if .Values.webhooks.enabled -}}{{- $roles = append $roles "webhooks" -}}{{- end -}}
 {{- if .Values.courier.enabled -}}{{- $roles = append $roles "courier" -}}{{- end -}}
+{{- if .Values.push.enabled -}}{{- $roles = append $roles "push" -}}{{- end -}}
 {{- if .Values.probe.enabled -}}{{- $roles = append $roles "probe" -}}{{- end -}}
 {{- if .Values.irc.enabled -}}{{- $roles = append $roles "irc" -}}{{- end -}}
 {{- $roles | mustToJson }}

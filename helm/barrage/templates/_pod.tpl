@@ -233,7 +233,7 @@ spec:
         {{- end }}
         {{- end }}
       {{- include "barrage.probes" $root | nindent 6 }}
-      {{- if not (has $role (list "archiver" "webhooks" "courier" "probe" "irc")) }}
+      {{- if not (has $role (list "archiver" "webhooks" "courier" "push" "probe" "irc")) }}
       lifecycle:
         preStop:
           exec:
@@ -252,12 +252,23 @@ spec:
           mountPath: /run/secrets/barrage/webhooks
           readOnly: true
         {{- end }}
+        {{- if and $root.Values.push.existingSecret (has $role (list "push" "single")) }}
+        - name: secret-push
+          mountPath: /run/secrets/barrage/push
+          readOnly: true
+        {{- end }}
   volumes:
     {{- include "barrage.volumes" $root | nindent 4 }}
     {{- if and $root.Values.webhooks.existingSecret (has $role (list "webhooks" "single")) }}
     - name: secret-webhooks
       secret:
         secretName: {{ $root.Values.webhooks.existingSecret }}
+        defaultMode: 0440
+    {{- end }}
+    {{- if and $root.Values.push.existingSecret (has $role (list "push" "single")) }}
+    - name: secret-push
+      secret:
+        secretName: {{ $root.Values.push.existingSecret }}
         defaultMode: 0440
     {{- end }}
     {{- if not (index . 3) }}

@@ -217,9 +217,9 @@ def audience(cluster):
 
 
 def is_of_an_absent_part(board, title):
-    """Whether a panel is about IRC, webhooks or letters alone, which the cluster of the test does not have."""
+    """Whether a panel is about IRC, webhooks, letters or notifications alone, which the cluster of the test does not have."""
     exprs = [expr for one, expr in monitoring.queries(board) if one == title]
-    parts = ("barrage_irc_", "barrage_webhooks_", "barrage_courier_", "barrage_inbox_")
+    parts = ("barrage_irc_", "barrage_webhooks_", "barrage_courier_", "barrage_inbox_", "barrage_push_")
     return all(any(part in expr for part in parts) for expr in exprs)
 
 

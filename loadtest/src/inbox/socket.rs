@@ -64,7 +64,7 @@ impl Socket {
             match socket.next().await? {
                 ServerFrame::Hello(hello) => {
                     socket.ping_every = Duration::from_millis(hello.ping_interval_ms.max(1_000));
-                    socket.send(&ClientFrame::Attach {}).await?;
+                    socket.send(&ClientFrame::Attach { device: None, visible: false }).await?;
                 }
                 ServerFrame::Attached(_) => return Ok(socket),
                 ServerFrame::Error(refusal) => return Err(refusal.code.label().into()),

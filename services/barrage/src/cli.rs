@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Media(RoleArguments),
     /// Run a courier, which takes letters of the lanes into the tables of the inbox. Needs [nats] and [postgres].
     Courier(RoleArguments),
+    /// Run push, which sends notifications to devices. Needs [nats], the inbox and a service in [push].
+    Push(RoleArguments),
     /// Mint a token and print the token alone, or explain one (`barrage token check`).
     ///
     /// The key is the configured one, or the one that `up` made in the data directory.
@@ -230,6 +232,7 @@ impl Command {
             Command::Webhooks(_) => Some(Roles::WEBHOOKS),
             Command::Media(_) => Some(Roles::MEDIA),
             Command::Courier(_) => Some(Roles::COURIER),
+            Command::Push(_) => Some(Roles::PUSH),
             _ => None,
         }
     }
@@ -252,7 +255,8 @@ impl Command {
             | Command::Irc(role)
             | Command::Media(role)
             | Command::Webhooks(role)
-            | Command::Courier(role) => Some(&role.listen),
+            | Command::Courier(role)
+            | Command::Push(role) => Some(&role.listen),
             Command::Uplink(uplink) => Some(&uplink.role.listen),
             Command::Probe(probe) => Some(&probe.role.listen),
             _ => None,

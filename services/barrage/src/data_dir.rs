@@ -136,15 +136,19 @@ pub(crate) enum MakeKey {
     IfAbsent,
 }
 
-/// Writes a new random key, under another name first so that a crash leaves no partial key.
 fn make_key(path: &Path) -> anyhow::Result<()> {
     let secret: [u8; KEY_BYTES] = rand::random();
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    write_secret(path, hex.as_bytes())
+}
+
+/// Writes a secret for the owner alone, under another name first so that a crash leaves no part of it.
+pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> anyhow::Result<()> {
     let draft = path.with_extension("key.new");
     let write = || -> std::io::Result<()> {
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(true).mode(PRIVATE_FILE).open(&draft)?;
-        file.write_all(hex.as_bytes())?;
+        file.write_all(secret)?;
         file.sync_all()?;
         std::fs::rename(&draft, path)
     };

@@ -77,6 +77,7 @@ fn main() -> ExitCode {
         Command::Webhooks(role) => start::role(config, Roles::WEBHOOKS, &role, None),
         Command::Media(role) => start::role(config, Roles::MEDIA, &role, None),
         Command::Courier(role) => start::role(config, Roles::COURIER, &role, None),
+        Command::Push(role) => start::role(config, Roles::PUSH, &role, None),
         Command::Inbox(noun) => admin::main(&config, &noun),
         Command::Webhook(noun) => admin::main(&config, &noun),
         Command::Token(arguments) => token::main(&config, &arguments),

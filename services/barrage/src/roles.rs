@@ -10,11 +10,12 @@ pub(crate) struct Roles {
     pub(crate) webhooks: bool,
     pub(crate) media: bool,
     pub(crate) courier: bool,
+    pub(crate) push: bool,
 }
 
 impl Roles {
     /// Roles that `barrage up` has in one process; with receivers of webhooks it has `webhooks` too, with an
-    /// address of media `media`, and with letters `courier`.
+    /// address of media `media`, with letters `courier`, and with a push service `push`.
     pub(crate) const ALL: Roles =
         Roles { gateway: true, uplink: true, entry: true, archiver: true, ..Roles::NONE };
     const NONE: Roles = Roles {
@@ -25,6 +26,7 @@ impl Roles {
         webhooks: false,
         media: false,
         courier: false,
+        push: false,
     };
     /// Role of a process that `barrage gateway` starts.
     pub(crate) const GATEWAY: Roles = Roles { gateway: true, ..Roles::NONE };
@@ -41,13 +43,15 @@ impl Roles {
     pub(crate) const MEDIA: Roles = Roles { media: true, ..Roles::NONE };
     /// Role of a process that `barrage courier` starts.
     pub(crate) const COURIER: Roles = Roles { courier: true, ..Roles::NONE };
+    /// Role of a process that `barrage push` starts.
+    pub(crate) const PUSH: Roles = Roles { push: true, ..Roles::NONE };
 
     /// Whether one process has all roles that a site needs, as `barrage up` does.
     pub(crate) fn is_whole(self) -> bool {
-        Roles { webhooks: false, media: false, courier: false, ..self } == Roles::ALL
+        Roles { webhooks: false, media: false, courier: false, push: false, ..self } == Roles::ALL
     }
 
-    /// Whether the process has public listeners; archiver, webhooks and courier alone have none, and media has
+    /// Whether the process has public listeners; archiver, webhooks, courier and push alone have none, and media has
     /// its own.
     pub(crate) fn is_public(self) -> bool {
         self.gateway || self.uplink || self.entry
@@ -73,6 +77,7 @@ impl Roles {
             ("webhooks", self.webhooks),
             ("media", self.media),
             ("courier", self.courier),
+            ("push", self.push),
         ];
         all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
@@ -86,6 +91,7 @@ impl Roles {
             Roles::WEBHOOKS => "webhooks",
             Roles::MEDIA => "media",
             Roles::COURIER => "courier",
+            Roles::PUSH => "push",
             _ => "archiver",
         }
     }

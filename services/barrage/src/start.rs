@@ -24,6 +24,7 @@ pub(crate) fn up(config: Config, arguments: &UpArguments) -> anyhow::Result<()> 
             webhooks: !config.webhooks.endpoints.is_empty(),
             media: config.media.is_on(),
             courier: config.has_inbox(Roles::ALL),
+            push: config.has_push(),
             ..Roles::ALL
         },
         replay: replay(&arguments.replay, ready)?,

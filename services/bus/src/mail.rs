@@ -23,7 +23,7 @@ pub const MAIL_BYTES_MAX: usize = 512 * 1024;
 /// Maximum number of users in one announcement; a snapshot of more has several parts.
 pub const ATTACHMENTS_MAX: usize = 16 * 1024;
 
-/// Names a user on the way of mail. A gateway compares it, and needs no id.
+/// Names a user, or a device in its hand, on the way of mail. A gateway compares it, and needs no id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UserHash([u8; 16]);
 
@@ -32,6 +32,16 @@ impl UserHash {
     #[must_use]
     pub fn of(user: &UserId) -> Self {
         let hash = Sha256::new().chain_update("barrage mail\n").chain_update(user.as_str()).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        UserHash(bytes)
+    }
+
+    /// Returns the hash of a user's device, which is announced while the device is in the user's hand. No mail has it.
+    #[must_use]
+    pub fn of_device(user: &UserId, device: &str) -> Self {
+        let hash = Sha256::new().chain_update("barrage device\n").chain_update(user.as_str());
+        let hash = hash.chain_update("\n").chain_update(device).finalize();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash[..16]);
         UserHash(bytes)

@@ -66,7 +66,7 @@ impl CourierMetrics {
         }
         let attached = IntGauge::new(
             "barrage_courier_attached_users",
-            "Users who are attached to gateways, as the courier knows them.",
+            "Users who are attached to gateways, and devices in their hands, as the courier knows them.",
         )?;
         registry.register(Box::new(attached.clone()))?;
         Ok(CourierMetrics {

@@ -307,7 +307,15 @@ pub enum ClientFrame {
         sequence: Sequence,
     },
     /// Asks for the mail of the token's user on this connection. A guest has none.
-    Attach {},
+    Attach {
+        /// Device that is registered for notifications. While its page is in front, it gets none. Sent again when that
+        /// changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<String>,
+        /// Whether the page or app is in front. Absent, it is not.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        visible: bool,
+    },
     /// Ends the mail on this connection.
     Detach {},
 }

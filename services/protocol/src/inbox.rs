@@ -7,6 +7,7 @@ mod answer;
 mod group;
 mod letter;
 mod member;
+mod push;
 mod query;
 
 pub use answer::{
@@ -23,4 +24,9 @@ pub use letter::{
     ReadsRequest,
 };
 pub use member::{Folder, Notify, Preferences, Receipts, Role, View, WritePolicy};
+pub use push::{
+    DeviceAnswer, DeviceOutcome, DeviceRemoved, DeviceRequest, DeviceView, DevicesAnswer, FollowAnswer,
+    FollowsPage, LiveAnswer, LiveRequest, NotificationSettings, PushKeyAnswer, PushKeys, PushSubscription,
+    QuietHours,
+};
 pub use query::{InboxQuery, ItemsQuery, MembersQuery};

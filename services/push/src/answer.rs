@@ -81,6 +81,19 @@ pub fn of_fcm(status: u16, body: &str, retry_after_secs: Option<u64>) -> Verdict
     }
 }
 
+/// Reads the answer of a vendor's service, which the configuration describes: statuses by which a token is gone.
+#[must_use]
+pub fn of_vendor(status: u16, gone: &[u16], retry_after_secs: Option<u64>) -> Verdict {
+    let said = || format!("the service answered {status}");
+    match status {
+        200..=299 => Verdict::Taken,
+        status if gone.contains(&status) => Verdict::Gone { since_ms: None },
+        429 | 500..=599 => later(retry_after_secs),
+        401 | 403 => Verdict::Misconfigured(said()),
+        _ => Verdict::Refused(said()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +150,13 @@ mod tests {
             Verdict::Refused(_)
         ));
         assert!(matches!(of_fcm(503, "", Some(1)), Verdict::Later { .. }));
+    }
+
+    #[test]
+    fn vendors() {
+        let of = |status| of_vendor(status, &[410, 403], Some(2));
+        assert_eq!((of(200), of(204), of(410), of(403)), (Verdict::Taken, Verdict::Taken, GONE, GONE));
+        assert!(matches!(of(401), Verdict::Misconfigured(_)) && matches!(of(503), Verdict::Later { .. }));
+        assert!(matches!(of(404), Verdict::Refused(_)) && matches!(of(302), Verdict::Refused(_)));
     }
 }

@@ -3,17 +3,6 @@
 /// Id that a device chose for itself; unique for its user.
 pub type DeviceId = String;
 
-/// Service that reaches a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Platform {
-    /// A browser's Web Push service.
-    Web,
-    /// Apple's service, APNs over HTTP/2.
-    Apns,
-    /// Google's service, FCM HTTP v1.
-    Fcm,
-}
-
 /// What a device does now, as its connections say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -28,8 +17,6 @@ pub enum Presence {
 pub struct Device {
     /// Id of the device.
     pub id: DeviceId,
-    /// Service of the device.
-    pub platform: Platform,
     /// What the device does now.
     pub presence: Presence,
     /// Badge that the device was told last.

@@ -86,10 +86,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::device::Platform;
 
     fn device(id: &str, presence: Presence, badge: u32) -> Device {
-        Device { id: id.into(), platform: Platform::Web, presence, badge, badge_at_ms: 0 }
+        Device { id: id.into(), presence, badge, badge_at_ms: 0 }
     }
 
     #[test]

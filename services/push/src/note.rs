@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::encrypt::PLAIN_BYTES_MAX;
+
 /// What a notification is about; users switch each kind off by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +55,13 @@ impl Note {
             }
         }
     }
+}
+
+/// Returns the text that a browser's service worker gets: the note in JSON, cut to fit; `None` when its ids alone are too
+/// long.
+#[must_use]
+pub fn web_text(note: &Note) -> Option<String> {
+    note.fitted(PLAIN_BYTES_MAX, |note| serde_json::to_string(note).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod codes;
 mod error;
 mod parse;
 mod postgres;
+mod push;
 mod reads;
 mod records;
 mod recount;
@@ -17,6 +18,10 @@ mod store;
 
 pub use error::InboxError;
 pub use postgres::PostgresInbox;
+pub use push::{
+    Campaign, DEVICES_PER_USER_MAX, DeviceRecord, Due, FOLLOWS_PER_USER_MAX, Follower, NewCampaign,
+    NewDevice, PushKind, PushService, PushStore, Registered, Settled, Take,
+};
 pub use reads::{End, GroupMember, InboxReads, Terms, WANTED_MAX, Wanted};
 pub use records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 pub use recount::Recount;

@@ -7,6 +7,7 @@
 //! either. The suite in `tests/it/suite` runs on both engines.
 //!
 //! [`InboxStore`] is another trait with two engines, [`SqliteInbox`] and [`PostgresInbox`]: letters and groups.
+//! [`PushStore`] has the notifications of both: devices, what waits, follows.
 
 mod account_store;
 mod config;
@@ -28,9 +29,10 @@ pub use config::{PostgresConfig, SqliteConfig};
 pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use inbox::{
-    AWAY_ROWS_MAX, Away, AwayRange, BATCH_MAX, End, GroupMember, InboxError, InboxReads, InboxStore,
-    ItemRange, Membership, NewReport, Oldest, PostgresInbox, Recount, ReportRecord, SqliteInbox, StoredItem,
-    TRIM_MAX, Terms, WANTED_MAX, Wanted,
+    AWAY_ROWS_MAX, Away, AwayRange, BATCH_MAX, Campaign, DEVICES_PER_USER_MAX, DeviceRecord, Due, End,
+    FOLLOWS_PER_USER_MAX, Follower, GroupMember, InboxError, InboxReads, InboxStore, ItemRange, Membership,
+    NewCampaign, NewDevice, NewReport, Oldest, PostgresInbox, PushKind, PushService, PushStore, Recount,
+    Registered, ReportRecord, Settled, SqliteInbox, StoredItem, TRIM_MAX, Take, Terms, WANTED_MAX, Wanted,
 };
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;

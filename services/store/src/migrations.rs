@@ -43,6 +43,7 @@ pub(crate) fn postgres_inbox() -> Migrator {
         ("secret", include_str!("../migrations/inbox_postgres/0002_secret.sql")),
         ("reports", include_str!("../migrations/inbox_postgres/0003_reports.sql")),
         ("media", include_str!("../migrations/inbox_postgres/0004_media.sql")),
+        ("push", include_str!("../migrations/inbox_postgres/0005_push.sql")),
     ])
 }
 

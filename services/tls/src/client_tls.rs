@@ -63,6 +63,15 @@ impl ClientTls {
         ClientConfig::clone(self.config())
     }
 
+    /// Returns the same settings with protocols to offer, the preferred one first, such as `h2` and `http/1.1`. The cache
+    /// of sessions is shared.
+    #[must_use]
+    pub fn offering(&self, protocols: &[&str]) -> ClientTls {
+        let mut config = self.rustls();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        ClientTls { named: Some(Arc::new(config)) }
+    }
+
     /// Shakes hands over an open connection, and verifies that the server has a certificate for
     /// `host`, a name or an address without a port.
     ///

@@ -18,6 +18,15 @@ pub enum ClientStream {
 }
 
 impl ClientStream {
+    /// Returns the protocol that both sides agreed on in the handshake; `None` without one.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            ClientStream::Plain(_) => None,
+            ClientStream::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
     /// Returns the TCP connection below, for its socket options.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {

@@ -1,17 +1,15 @@
 //! Requests to one receiver: signed, bounded in time and bytes, and only to addresses that are permitted.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use barrage_outbound::{Encryption, GuardedResolver, Reachable, retry_after};
 use barrage_store::PendingDelivery;
 use barrage_tls::ClientTls;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
-use crate::address::{Encryption, Reachable};
 use crate::config::WebhooksConfig;
-use crate::schedule::{self, Outcome};
+use crate::schedule::Outcome;
 use crate::signature::Secrets;
 
 /// What requests say they come from.
@@ -29,43 +27,15 @@ pub(crate) struct Sent {
 pub(crate) struct ReceiverClient {
     client: Client,
     url: Url,
-    reachable: Reachable,
+    resolver: GuardedResolver,
     answer_bytes_max: usize,
-}
-
-/// Why a name or address is not asked.
-#[derive(Debug, thiserror::Error)]
-enum AddressError {
-    #[error("the address is not permitted; webhooks.allow_networks permits private networks")]
-    Refused,
-    #[error("the name cannot be resolved: {0}")]
-    Unresolved(std::io::Error),
-}
-
-/// Resolves names, and drops addresses that are not permitted. The connection is made to what is
-/// left, so that a name cannot change between the check and the connection.
-#[derive(Debug, Clone)]
-struct GuardedResolver(Reachable);
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reachable = self.0.clone();
-        Box::pin(async move {
-            let found =
-                tokio::net::lookup_host((name.as_str(), 0)).await.map_err(AddressError::Unresolved)?;
-            let permitted: Vec<_> = found.filter(|address| reachable.permits(address.ip())).collect();
-            if permitted.is_empty() {
-                return Err(AddressError::Refused.into());
-            }
-            Ok(Box::new(permitted.into_iter()) as Addrs)
-        })
-    }
 }
 
 impl ReceiverClient {
     pub(crate) fn new(url: Url, config: &WebhooksConfig, tls: &ClientTls) -> Result<Self, reqwest::Error> {
         let encryption = if url.scheme() == "https" { Encryption::Tls } else { Encryption::None };
         let reachable = Reachable { allowed: config.allow_networks.clone(), encryption };
+        let resolver = GuardedResolver::new(reachable, "webhooks.allow_networks");
         let client = Client::builder()
             .tls_backend_preconfigured(tls.rustls())
             .redirect(Policy::none())
@@ -73,21 +43,21 @@ impl ReceiverClient {
             .no_proxy()
             .http1_only()
             .user_agent(AGENT)
-            .dns_resolver(GuardedResolver(reachable.clone()))
+            .dns_resolver(resolver.clone())
             .timeout(Duration::from_millis(config.timeout_ms))
             .pool_max_idle_per_host(config.parallel_max)
             .build()?;
-        Ok(ReceiverClient { client, url, reachable, answer_bytes_max: config.answer_bytes_max })
+        Ok(ReceiverClient { client, url, resolver, answer_bytes_max: config.answer_bytes_max })
     }
 
     /// Sends one event. Its signature has the time of this attempt.
     pub(crate) async fn send(&self, delivery: &PendingDelivery, secrets: &Secrets) -> Sent {
         let unanswered = |error: String| Sent { outcome: Outcome::Unanswered, error: Some(error) };
         // The client connects to an address in the URL without asking the resolver.
-        if let Some(address) = literal(&self.url)
-            && !self.reachable.permits(address)
+        if let Some(host) = self.url.host_str()
+            && let Err(refused) = self.resolver.check_literal(host)
         {
-            return unanswered(AddressError::Refused.to_string());
+            return unanswered(refused.to_string());
         }
         let timestamp = barrage_clock::unix_ms() / 1_000;
         let request = self
@@ -108,7 +78,7 @@ impl ReceiverClient {
     async fn answered(&self, mut response: reqwest::Response) -> Sent {
         let status = response.status();
         let header = response.headers().get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|value| schedule::retry_after(value, barrage_clock::wall()));
+        let retry_after = header.and_then(|value| retry_after(value, barrage_clock::wall()));
         let mut read = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
             read += chunk.len();
@@ -119,11 +89,6 @@ impl ReceiverClient {
         let error = (!status.is_success()).then(|| format!("the receiver answered {status}"));
         Sent { outcome: Outcome::Answered { status: status.as_u16(), retry_after }, error }
     }
-}
-
-/// Returns the address in a URL that has one in place of a name.
-fn literal(url: &Url) -> Option<IpAddr> {
-    url.host_str()?.trim_matches(['[', ']']).parse().ok()
 }
 
 /// Joins an error with its causes: the first one alone says little.

@@ -3,9 +3,8 @@
 //! For each receiver of the configuration, `ingest` reads the bus from a durable position and stores
 //! the events that the receiver wants; event and position are one transaction, so that a crash loses
 //! none. `audit` does the same with the audit log, and `review` with the entries of review queues. `deliver` sends what is stored, signed as Standard Webhooks says, and retries over days. The
-//! form of events, the schedule, the check of addresses and the surge detector are pure.
+//! form of events, the schedule and the surge detector are pure. `barrage-outbound` says which addresses may be asked.
 
-mod address;
 mod audit;
 mod batch;
 mod client;
@@ -28,6 +27,4 @@ pub use error::WebhooksError;
 pub use event::KINDS;
 pub use metrics::WebhooksMetrics;
 pub use run::{ingest, run};
-#[doc(hidden)]
-pub use schedule::retry_after;
 pub use signature::{Secrets, SecretsError};

@@ -1,6 +1,6 @@
 //! What follows from the outcome of one attempt. Pure.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::config::WebhooksConfig;
 
@@ -45,18 +45,6 @@ pub(crate) fn judge(outcome: &Outcome, attempts: u32, config: &WebhooksConfig, c
     Verdict::Retry { wait: wait.max(asked.unwrap_or_default()), pause: asked.filter(|_| is_throttled) }
 }
 
-/// Parses `Retry-After`: seconds, or a date.
-#[doc(hidden)]
-#[must_use]
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(secs) = value.parse() {
-        return Some(Duration::from_secs(secs));
-    }
-    let at = httpdate::parse_http_date(value).ok()?;
-    Some(at.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,16 +87,5 @@ mod tests {
         assert_eq!(after(503, Some(1), 0), retry(5_500, Some(1)));
         assert_eq!(after(500, Some(60), 0), retry(60_000, None), "one event failed, not the receiver");
         assert_eq!(after(429, Some(u64::MAX), 0), retry(86_400_000, Some(86_400)));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(retry_after(" 120 ", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:50:37 GMT", now), Some(Duration::from_secs(60)));
-        assert_eq!(retry_after("Sat, 06 Nov 1993 08:50:37 GMT", now), Some(Duration::ZERO));
-        for bad in ["", "-1", "soon", "1e9"] {
-            assert_eq!(retry_after(bad, now), None, "{bad}");
-        }
     }
 }

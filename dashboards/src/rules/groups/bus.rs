@@ -127,5 +127,27 @@ pub(super) fn alerts() -> Vec<Alert> {
                 "{{ $value | humanize }} numbers in {{ $labels.namespace }} differed from a recount in the last hour.",
             ],
         ),
+        alert(
+            "BarragePushBehind",
+            Severity::Warning,
+            "bus",
+            "5m",
+            "max by (cluster, namespace) (barrage_push_late_seconds) > 120",
+            [
+                "Notifications come late.",
+                "The oldest notification in {{ $labels.namespace }} is due for {{ $value | humanizeDuration }}.",
+            ],
+        ),
+        alert(
+            "BarragePushMisconfigured",
+            Severity::Warning,
+            "bus",
+            "5m",
+            "max by (cluster, namespace, service) (barrage_push_misconfigured) > 0",
+            [
+                "A push service refuses the sender.",
+                "{{ $labels.service }} refuses every notification of {{ $labels.namespace }}.",
+            ],
+        ),
     ]
 }

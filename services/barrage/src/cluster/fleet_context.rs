@@ -36,6 +36,8 @@ pub(crate) struct FleetContext {
     has_webhooks: bool,
     /// Whether letters are on.
     has_inbox: bool,
+    /// Whether a push service is configured.
+    has_push: bool,
     /// Whether the public listeners use TLS.
     is_encrypted: bool,
 }
@@ -91,6 +93,9 @@ impl FleetContext {
             names_probed_entry: config.probe.entry_url.is_some(),
             has_webhooks: !config.webhooks.endpoints.is_empty(),
             has_inbox: config.inbox.enabled == Some(true),
+            // Web Push needs a key that the fleet does not make.
+            has_push: config.push.is_on()
+                && (config.push.contact.is_empty() || config.push.vapid_key_file.is_some()),
             is_encrypted: config.http.tls_cert_file.is_some(),
         })
     }
@@ -136,6 +141,11 @@ impl FleetContext {
     /// Returns the courier; `None` where letters are off.
     pub(crate) fn courier(&self) -> anyhow::Result<Option<Member>> {
         if self.has_inbox { self.member("courier", "courier".into()).map(Some) } else { Ok(None) }
+    }
+
+    /// Returns the sender of notifications; `None` where letters are off or no service is configured.
+    pub(crate) fn push(&self) -> anyhow::Result<Option<Member>> {
+        if self.has_inbox && self.has_push { self.member("push", "push".into()).map(Some) } else { Ok(None) }
     }
 
     /// Returns the probe, which examines the fleet behind entry.

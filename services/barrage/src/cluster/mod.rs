@@ -102,6 +102,8 @@ struct Members {
     webhooks: Option<Running>,
     /// Present where letters are on.
     courier: Option<Running>,
+    /// Present where letters are on and a push service is configured.
+    push: Option<Running>,
     /// Absent when the probe could not be started, which hurts no viewer.
     probe: Option<Running>,
 }
@@ -112,18 +114,19 @@ impl Members {
         let gateways = (1..=arguments.gateways.unwrap_or(GATEWAYS)).map(|n| context.gateway(n)).collect();
         let uplinks = 1..=arguments.uplinks.unwrap_or(UPLINKS);
         let uplinks = uplinks.map(|n| context.uplink(n, &arguments.replay)).collect();
-        let (entry, gateways, uplinks, archiver, webhooks, courier) = tokio::try_join!(
+        let (entry, gateways, uplinks, archiver, webhooks, courier, push) = tokio::try_join!(
             keeper.start(context.entry()),
             start_all(keeper, gateways),
             start_all(keeper, uplinks),
             keeper.start(context.archiver()),
             start_some(keeper, context.webhooks()),
             start_some(keeper, context.courier()),
+            start_some(keeper, context.push()),
         )?;
-        Ok(Members { entry, gateways, uplinks, archiver, webhooks, courier, probe: None })
+        Ok(Members { entry, gateways, uplinks, archiver, webhooks, courier, push, probe: None })
     }
 
-    /// Returns all members: entry, gateways, uplinks, the archiver, webhooks, the courier, and the probe last.
+    /// Returns all members: entry, gateways, uplinks, the archiver, webhooks, the courier, push, and the probe last.
     fn all(&self) -> impl Iterator<Item = &Running> {
         let first = std::iter::once(&self.entry);
         first
@@ -132,6 +135,7 @@ impl Members {
             .chain(std::iter::once(&self.archiver))
             .chain(&self.webhooks)
             .chain(&self.courier)
+            .chain(&self.push)
             .chain(&self.probe)
     }
 }

@@ -33,22 +33,28 @@ part! {
 }
 
 impl Config {
-    /// Whether a process with these roles takes letters or carries them into the tables.
+    /// Whether a process with these roles takes letters, carries them into the tables, or sends notifications.
     pub(crate) fn has_inbox(&self, roles: Roles) -> bool {
         // Media alone ask the tables what letters show.
         let of_media = roles == Roles::MEDIA && self.postgres.is_some();
         match self.inbox.enabled {
-            Some(enabled) => enabled && (roles.uplink || roles.courier || of_media),
-            None => roles.is_whole() || roles.courier || of_media,
+            Some(enabled) => enabled && (roles.uplink || roles.courier || roles.push || of_media),
+            None => roles.is_whole() || roles.courier || roles.push || of_media,
         }
     }
 }
 
 impl Config {
-    /// Whether a process with these roles takes part in live mail: gateways and couriers, where letters are on.
+    /// Whether `up` sends notifications: a service is configured, and letters are on.
+    pub(crate) fn has_push(&self) -> bool {
+        self.push.is_on() && self.has_inbox(Roles::ALL)
+    }
+
+    /// Whether a process with these roles takes part in live mail: gateways, couriers and push, where letters are on.
     pub(crate) fn has_mail(&self, roles: Roles) -> bool {
         let is_on = self.inbox.enabled.unwrap_or(roles.is_whole());
-        is_on && (roles.gateway || roles.courier) || roles == Roles::COURIER && self.has_inbox(roles)
+        let is_alone = roles == Roles::COURIER || roles == Roles::PUSH;
+        is_on && (roles.gateway || roles.courier || roles.push) || is_alone && self.has_inbox(roles)
     }
 }
 

@@ -76,6 +76,8 @@ part! {
         webhooks: barrage_webhooks::WebhooksConfig = Default::default();
         /// Media: uploads and their delivery.
         media: barrage_media::MediaConfig = Default::default();
+        /// Notifications for users who do not look.
+        push: barrage_notifier::PushConfig = Default::default();
         /// Bounds of the limits that this process counts itself.
         quota: barrage_counters::LocalQuotaConfig = Default::default();
         /// Limits counted in Redis.

@@ -73,6 +73,14 @@ pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
             config.media.problems().into_iter().map(|(key, error)| Problem::error(key, &anyhow!(error))),
         );
     }
+    if roles.push || roles.is_whole() {
+        let wrong = config.push.problems();
+        found
+            .extend(wrong.into_iter().map(|(key, text)| Problem::new(key.clone(), format!("{key}: {text}"))));
+    }
+    if roles.push && !config.push.is_on() {
+        found.push(Problem::value("push.contact", "\"\"", "an address, or another service of [push]"));
+    }
     if roles.media && !config.media.is_on() {
         found.push(Problem::value("media.listen", "[]", "an address: media have no other listener"));
     }
@@ -116,9 +124,12 @@ fn topology(config: &Config, roles: Roles, found: &mut Vec<Problem>) {
         found.push(Problem::new("[postgres]", text));
     }
     if config.has_inbox(roles) && config.postgres.is_none() && config.inbox.file.is_none() {
-        let text = "uplinks and couriers need one inbox: without it, each has a SQLite file of its own, and no letter \
+        let text = "uplinks, couriers and push need one inbox: without it, each has a SQLite file of its own, and no letter \
                     arrives (on one machine, inbox.file can name one file for all)";
         found.push(Problem::new("[postgres]", text));
+    }
+    if roles == Roles::PUSH && config.inbox.enabled == Some(false) {
+        found.push(Problem::value("inbox.enabled", false, "true, or absent, where notifications are sent"));
     }
     if roles == Roles::COURIER && config.inbox.enabled == Some(false) {
         found.push(Problem::value("inbox.enabled", false, "true, or absent, at a courier"));

@@ -25,6 +25,7 @@ fn instances(roles: Roles, config: &Config) -> Vec<(&'static str, &str)> {
         (roles.webhooks, "webhooks", "webhooks"),
         (roles.media, "media", "media"),
         (roles.courier, "courier", "courier"),
+        (roles.push, "push", "push"),
     ];
     all.into_iter().filter(|(runs, ..)| *runs).map(|(_, role, id)| (role, id)).collect()
 }

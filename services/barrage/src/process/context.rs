@@ -39,7 +39,7 @@ pub(super) struct ProcessContext {
     pub(super) store: Option<Arc<dyn Store>>,
     /// Lanes and tables of letters; present when a role needs them.
     pub(super) inbox: Option<Inbox>,
-    /// The way of live mail; present where letters are on, at gateways and couriers.
+    /// The way of live mail; present where letters are on, at gateways, couriers and push.
     pub(super) mail: Option<Arc<dyn Mail>>,
     pub(super) ledger: Ledger,
     pub(super) breakers: BreakerMetrics,

@@ -16,6 +16,7 @@ mod memory_limit;
 mod page;
 pub(crate) mod probe;
 mod process_metrics;
+mod push;
 mod revocations;
 mod services;
 mod traces;

@@ -1,4 +1,4 @@
-//! Starts the parts of each role: gateway, uplink, entry, archiver, webhooks, media and courier.
+//! Starts the parts of each role: gateway, uplink, entry, archiver, webhooks, media, courier and push.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::breakers::{Breakers, SwitchMetrics};
 use super::context::ProcessContext;
 use super::listeners::Listeners;
 use super::media::MediaListeners;
-use super::{audit, courier, fleet_ledger, media};
+use super::{audit, courier, fleet_ledger, media, push};
 use crate::replay::{self, Replay};
 use crate::supervise::{Stage, Supervisor, Task, Wakeup};
 
@@ -75,6 +75,9 @@ impl Services {
         }
         if let Some(inbox) = context.inbox.as_ref().filter(|_| roles.courier) {
             courier::start(context, inbox, tasks)?;
+        }
+        if let Some(inbox) = context.inbox.as_ref().filter(|_| roles.push) {
+            push::start(context, inbox, tasks)?;
         }
         let quota = match roles.needs_quota() {
             true => Some(start_quota(context, tasks)?),

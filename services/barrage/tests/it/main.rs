@@ -43,6 +43,7 @@ mod openapi;
 mod operator;
 mod pages;
 mod polls;
+mod push;
 mod readiness;
 mod recording;
 mod reference;

@@ -176,7 +176,7 @@ pub(crate) async fn answer_repairs(
             | ClientFrame::Visibility { .. }
             | ClientFrame::Traces {}
             | ClientFrame::Traced { .. }
-            | ClientFrame::Attach {}
+            | ClientFrame::Attach { .. }
             | ClientFrame::Detach {} => continue,
         };
         let is_repair = query.after.is_some();

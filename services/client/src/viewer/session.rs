@@ -271,7 +271,7 @@ impl Session {
             self.send(ClientFrame::Traces {}, link);
         }
         if self.config.inbox && link.transport == Transport::Ws {
-            self.send(ClientFrame::Attach {}, link);
+            self.send(ClientFrame::Attach { device: None, visible: false }, link);
         }
         // A connection begins as shown.
         if *self.signals.visibility.borrow_and_update() == Visibility::Hidden {

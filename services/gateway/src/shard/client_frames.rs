@@ -69,7 +69,7 @@ pub(super) fn join(frame: Parsed) -> Result<JoinFrame, Refusal> {
         | ClientFrame::Visibility { .. }
         | ClientFrame::Traces {}
         | ClientFrame::Traced { .. }
-        | ClientFrame::Attach {}
+        | ClientFrame::Attach { .. }
         | ClientFrame::Detach {}
         | ClientFrame::Switch { .. } => Err(Refusal::new(Code::BadFrame, "the first frame must be a `join`")),
     }

@@ -22,6 +22,8 @@ const ROOM_MIN: usize = 64;
 /// and no fan-out reads a box.
 pub(super) struct MailBoxes {
     by_address: HashMap<usize, MailBox>,
+    /// Devices that are in their user's hand, apart from the boxes: most viewers name none.
+    devices: HashMap<usize, UserHash>,
     /// Boxes in which something waits; a flush of another viewer looks no further.
     waiting: usize,
     counts: MailCounts,
@@ -33,6 +35,7 @@ impl MailBoxes {
     pub(super) fn new(metrics: &GatewayMetrics) -> Self {
         MailBoxes {
             by_address: HashMap::new(),
+            devices: HashMap::new(),
             waiting: 0,
             counts: MailCounts::default(),
             reported: MailCounts::default(),
@@ -103,8 +106,9 @@ impl Shard {
         MailLimits { frames_per_s: config.mail_frames_per_s, bytes_max }
     }
 
-    /// Attaches a viewer to its user's mail. A second time changes nothing.
-    pub(super) fn attach(&self, viewer: &Viewer, user: UserHash) {
+    /// Attaches a viewer to its user's mail. A second time changes the device alone that is in the user's hand.
+    pub(super) fn attach(&self, viewer: &Viewer, user: UserHash, device: Option<UserHash>) {
+        self.look(address(viewer), device);
         if viewer.is_attached.replace(true) {
             return;
         }
@@ -113,12 +117,28 @@ impl Shard {
         self.context.attached.add(user, self.slot(address(viewer)), now);
     }
 
+    /// Notes the device of a connection that is in its user's hand. It is announced as one more name: no mail is for it,
+    /// and the role push spares it.
+    fn look(&self, address: usize, device: Option<UserHash>) {
+        let mut boxes = self.mail.borrow_mut();
+        let before = match device {
+            Some(device) => boxes.devices.insert(address, device),
+            None => boxes.devices.remove(&address),
+        };
+        if before != device {
+            let (slot, now) = (self.slot(address), Duration::from_millis(steady_ms()));
+            before.iter().for_each(|before| self.context.attached.remove(before, slot));
+            device.into_iter().for_each(|device| self.context.attached.add(device, slot, now));
+        }
+    }
+
     /// Detaches a viewer; does nothing when it is not attached.
     pub(super) fn detach(&self, viewer: &Viewer) {
         if !viewer.is_attached.replace(false) {
             return;
         }
         let address = address(viewer);
+        self.look(address, None);
         self.mail.borrow_mut().remove(address);
         self.context.metrics.attached.dec();
         if let Some(user) = hash_of(viewer) {

@@ -251,7 +251,7 @@ impl Session {
         let terms = context.heartbeat_terms(viewer.version, viewer.network.get());
         viewer.heartbeat.set(Some(terms));
         self.shard.enter_inbox(viewer);
-        self.shard.attach(viewer, UserHash::of(&user));
+        self.shard.attach(viewer, UserHash::of(&user), None);
         let connection = InboxConnection {
             connection: context.gate.connection_ids.id(self.number),
             ping_interval_ms: terms.interval_ms(),

@@ -6,6 +6,7 @@ use barrage_inbox::{
 };
 
 use super::error::InboxError;
+use super::push::PushKind;
 
 /// A value that a column keeps as a small number. A released number must never change.
 pub(super) trait Code: Copy + PartialEq + 'static {
@@ -45,6 +46,7 @@ codes! {
     ItemKind, "kind": ItemKind::Letter(LetterKind::Text) => 0, ItemKind::Letter(LetterKind::Sticker) => 1,
         ItemKind::Letter(LetterKind::Image) => 2, ItemKind::Letter(LetterKind::File) => 3, ItemKind::Recall => 4;
     ItemState, "state of an item": ItemState::Shown => 0, ItemState::Recalled => 1;
+    PushKind, "kind of a notification": PushKind::Letter => 0, PushKind::Mention => 1;
 }
 
 /// Returns the column of a group's settings; null for the default, which every direct conversation has.
@@ -99,6 +101,7 @@ mod tests {
         assert_round_trip::<Role>();
         assert_round_trip::<ItemKind>();
         assert_round_trip::<ItemState>();
+        assert_round_trip::<PushKind>();
         assert_eq!(ItemKind::CODES.len(), ItemKind::ALL.len());
     }
 }

@@ -15,6 +15,13 @@ use super::recount::Counted;
 use super::reports::{NewReport, ReportRecord};
 use super::retention::Oldest;
 
+mod push;
+
+pub(super) use push::{
+    DEVICE, called_condition, campaign, campaign_query, device, device_at, due, due_query, follower,
+    followers_query, newest_unread_query, push_service, queue_conflict, total_query,
+};
+
 /// Columns of `inbox_users`, for [`user`].
 pub(super) const USER: &str = "n, id, version, unread, policy, receipts";
 /// Columns of `inbox_conversations` as `c`, for [`conversation`].

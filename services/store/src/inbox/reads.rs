@@ -7,6 +7,7 @@ use barrage_inbox::{
 use barrage_protocol::{Digest, Sequence, UserId};
 
 use super::error::InboxError;
+use super::push::PushStore;
 use super::records::{Membership, StoredItem};
 use super::reports::{NewReport, ReportRecord};
 use super::store::InboxStore;
@@ -14,9 +15,9 @@ use super::store::InboxStore;
 /// Maximum conversations whose items one call reads.
 pub const WANTED_MAX: usize = 100;
 
-/// Reads of the inbox that uplinks make beside those of [`InboxStore`].
+/// Reads of the inbox that uplinks make beside those of [`InboxStore`] and [`PushStore`].
 #[async_trait]
-pub trait InboxReads: InboxStore {
+pub trait InboxReads: InboxStore + PushStore {
     /// Returns the secret of this inbox, which signs cursors. It was drawn when the tables were made, and
     /// other tables have another one.
     async fn secret(&self) -> Result<[u8; 32], InboxError>;

@@ -6,6 +6,7 @@ mod audit;
 mod engine;
 mod erase;
 mod load;
+mod push;
 mod read;
 mod reports;
 mod trim;

@@ -24,6 +24,7 @@ use super::config::InboxConfig;
 use super::cursor::CursorKey;
 use super::letter_log::LetterLog;
 use super::marks::Marks;
+use super::push::Services;
 use super::reads::ReadBuffer;
 use super::refusals::{behind, erased, not_taken};
 use crate::account::AccountNames;
@@ -77,6 +78,7 @@ pub(crate) struct InboxControl {
     pub(super) cursors: CursorKey,
     pub(super) letters: LetterLog,
     pub(super) reads: ReadBuffer,
+    pub(super) services: Services,
     /// Has the mutes, as restrictions in a room of their own: durable, and in force at every uplink.
     pub(super) rooms: RoomControl,
     /// People whom a user began to write to: retries of a first letter, and letters beside it, count once.
@@ -114,6 +116,7 @@ impl InboxControl {
             cursors: CursorKey::new(&secret),
             letters: LetterLog::default(),
             reads: ReadBuffer::new(config.reads_merged_max),
+            services: Services::new(Arc::clone(&store)),
             opened: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
             passed: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
             syncs: Semaphore::new(config.syncs_max),

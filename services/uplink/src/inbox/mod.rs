@@ -15,6 +15,7 @@ mod letter_log;
 mod marks;
 mod pages;
 mod privacy;
+mod push;
 mod reads;
 mod refusals;
 mod reports;

@@ -83,6 +83,7 @@ impl InboxControl {
                 None => break,
             }
         }
+        self.store.erase_push(user).await.map_err(|error| unreadable(&error))?;
         let preferences = Preferences { policy: WritePolicy::Known, receipts: Receipts::Hidden };
         self.append_one(Event::Prefer { user: user.clone(), preferences }).await?;
         // What waits in a lane under the id would make a new inbox of that id.

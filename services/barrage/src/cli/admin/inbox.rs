@@ -1,6 +1,6 @@
 //! Verbs of `barrage inbox`: reports, erase and export of a user.
 
-use barrage_protocol::UserId;
+use barrage_protocol::{RoomId, UserId};
 use clap::Subcommand;
 
 use crate::cli::value::parse;
@@ -26,6 +26,21 @@ pub(crate) enum InboxCommand {
         /// What was decided, at most 500 characters.
         #[arg(long)]
         note: Option<String>,
+    },
+    /// Tell the followers of a host that it is live. The same stream again shows how far that has come.
+    Live {
+        /// Id of the host.
+        #[arg(value_parser = parse::<UserId>)]
+        host: UserId,
+        /// Id of the stream: followers are told once of each.
+        #[arg(long)]
+        stream: String,
+        /// Room that the notification opens.
+        #[arg(long, value_parser = parse::<RoomId>)]
+        room: RoomId,
+        /// Title of the stream.
+        #[arg(long)]
+        title: Option<String>,
     },
     /// Erase what a user wrote, and take the user out of all groups. Repeat it while the answer says `more`.
     Erase {

@@ -303,6 +303,14 @@ impl Verb for InboxCommand {
                 let fields = [("note", note.as_ref().map(|note| json!(note)))];
                 Call::new("inbox_close_report").path("report", report).body(present(fields))
             }
+            InboxCommand::Live { host, stream, room, title } => {
+                let fields = [
+                    ("stream", Some(json!(stream))),
+                    ("room", Some(json!(room))),
+                    ("title", title.as_ref().map(|title| json!(title))),
+                ];
+                Call::new("host_live").path("host", host).body(present(fields))
+            }
             InboxCommand::Erase { user } => Call::new("inbox_erase").path("user", user),
             InboxCommand::Export { user } => {
                 Call { is_file: true, ..Call::new("inbox_export").path("user", user) }

@@ -100,6 +100,18 @@ fn letters() -> Vec<Case> {
         ("conversation_see", direct, json!({ "pinned": true })),
         ("preferences_set", "/v1/inbox/preferences", json!({ "policy": "known", "receipts": "hidden" })),
         ("preferences_show", "/v1/inbox/preferences", Value::Null),
+        ("push_key", "/v1/push/key", Value::Null),
+        ("device_register", "/v1/inbox/devices/d1", json!({ "platform": "fcm", "token": "t" })),
+        ("device_register", "/v1/inbox/devices/d%201", json!({ "platform": "fcm", "token": "t" })),
+        ("devices_list", "/v1/inbox/devices", Value::Null),
+        ("device_remove", "/v1/inbox/devices/d1", Value::Null),
+        ("notifications_set", "/v1/inbox/notifications", json!({ "live": false, "quiet": quiet("UTC") })),
+        ("notifications_set", "/v1/inbox/notifications", json!({ "quiet": quiet("Mars/Base") })),
+        ("notifications_show", "/v1/inbox/notifications", Value::Null),
+        ("follow_begin", "/v1/follows/u", Value::Null),
+        ("follow_begin", "/v1/follows/host", Value::Null),
+        ("follows_list", "/v1/follows?limit=1", Value::Null),
+        ("follow_end", "/v1/follows/host", Value::Null),
         ("block_begin", "/v1/blocks/u", Value::Null),
         ("block_end", "/v1/blocks/u", Value::Null),
         ("report_letter", "/v1/reports", json!({ "user": "u", "conversation": "g.none", "reason": "spam" })),
@@ -112,6 +124,11 @@ fn letters() -> Vec<Case> {
         ("group_members", "/v1/groups/g.none/members", Value::Null),
         ("group_appoint", "/v1/groups/g.none/members/u", json!({ "role": "moderator" })),
     ]
+}
+
+/// Quiet hours in a time zone.
+fn quiet(zone: &str) -> Value {
+    json!({ "from": "22:00", "to": "07:00", "zone": zone })
 }
 
 /// Requests of those who run a room, on the public listener.
@@ -256,6 +273,8 @@ fn admin() -> Vec<Case> {
         ("message_fan_out", "/v1/admin/rooms/demo/fan-outs/1", Value::Null),
         ("inbox_reports", "/v1/admin/reports?limit=5", Value::Null),
         ("inbox_close_report", "/v1/admin/reports/1/close", json!({ "note": "nothing" })),
+        ("host_live", "/v1/admin/hosts/host/live", json!({ "stream": "s1", "room": "demo", "title": "New" })),
+        ("host_live", "/v1/admin/hosts/other/live", json!({ "stream": "s1", "room": "demo" })),
         ("inbox_erase", "/v1/admin/users/u/inbox/erase", Value::Null),
         ("inbox_export", "/v1/admin/users/u/inbox/export", Value::Null),
         ("webhook_list", "/v1/admin/webhooks", Value::Null),

@@ -43,7 +43,7 @@ impl Session {
                     self.shard.acknowledge_trace(&joined.seat.room.id, sequence);
                 }
             }
-            ClientFrame::Attach {} => self.attach(),
+            ClientFrame::Attach { device, visible } => self.attach(device.filter(|_| visible)),
             ClientFrame::Detach {} => self.shard.detach(&self.viewer),
             ClientFrame::Switch { room, after } => return self.switch(&room, after).await,
             ClientFrame::Join { .. } => {
@@ -55,13 +55,14 @@ impl Session {
         Ok(())
     }
 
-    /// Attaches the connection to the mail of the token's user.
-    fn attach(&self) {
+    /// Attaches the connection to the mail of the token's user. `device` is in the user's hand.
+    fn attach(&self, device: Option<String>) {
         let context = &self.shard.context;
         let user = self.viewer.user.borrow().clone();
         let refusal = match user {
             Some(user) if context.attached.is_open() => {
-                self.shard.attach(&self.viewer, UserHash::of(&user));
+                let device = device.map(|device| UserHash::of_device(&user, &device));
+                self.shard.attach(&self.viewer, UserHash::of(&user), device);
                 let attached = Attached { user, connection: None };
                 return self.viewer.send(&ServerFrame::Attached(attached));
             }
@@ -139,7 +140,7 @@ const fn is_of_a_room(frame: &ClientFrame) -> bool {
         ClientFrame::Join { .. }
         | ClientFrame::Ping { .. }
         | ClientFrame::Ack { .. }
-        | ClientFrame::Attach {}
+        | ClientFrame::Attach { .. }
         | ClientFrame::Detach {} => false,
     }
 }

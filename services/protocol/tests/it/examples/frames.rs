@@ -72,7 +72,7 @@ fn every_client_frame_has_an_example() {
         ClientFrame::Visibility { .. } => "visibility",
         ClientFrame::Traces {} => "traces",
         ClientFrame::Traced { .. } => "traced",
-        ClientFrame::Attach {} => "attach",
+        ClientFrame::Attach { .. } => "attach",
         ClientFrame::Detach {} => "detach",
     };
     let shown = PROTOCOL.read::<ClientFrame>("client-frame");

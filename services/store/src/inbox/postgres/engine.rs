@@ -9,9 +9,10 @@ use barrage_inbox::{
 use barrage_protocol::{Digest, Sequence, UserId};
 use sqlx::PgPool;
 
-use super::{ask, audit, erase, load, read, reports, trim, write};
+use super::{ask, audit, erase, load, push, read, reports, trim, write};
 use crate::config::PostgresConfig;
 use crate::inbox::error::InboxError;
+use crate::inbox::push::calls;
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::recount::Recount;
@@ -27,7 +28,7 @@ const MIGRATIONS_TABLE: &str = "_inbox_migrations";
 /// An inbox in a PostgreSQL database; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct PostgresInbox {
-    pool: PgPool,
+    pub(super) pool: PgPool,
     call_timeout: Duration,
 }
 
@@ -50,7 +51,7 @@ impl PostgresInbox {
     }
 
     /// Bounds the time of a call with its wait for a connection.
-    async fn bounded<T>(
+    pub(super) async fn bounded<T>(
         &self,
         call: impl Future<Output = Result<T, InboxError>> + Send,
     ) -> Result<T, InboxError> {
@@ -73,6 +74,7 @@ impl PostgresInbox {
         write::move_mark(&mut transaction, lane, after, up_to).await?;
         let changes = plan(load::rows(&mut transaction, &needs).await?, entries);
         write::changes(&mut transaction, &changes).await?;
+        push::enqueue(&mut transaction, &calls(&changes)).await?;
         transaction.commit().await?;
         Ok(changes)
     }

@@ -13,8 +13,9 @@ use barrage_protocol::{Digest, Sequence, UserId};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::worker::Worker;
-use super::{ask, audit, erase, load, read, reports, trim, write};
+use super::{ask, audit, erase, load, push, read, reports, trim, write};
 use crate::inbox::error::InboxError;
+use crate::inbox::push::calls;
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::recount::Recount;
@@ -28,17 +29,18 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/inbox_sqlite/0002_secret.sql"),
     include_str!("../../../migrations/inbox_sqlite/0003_reports.sql"),
     include_str!("../../../migrations/inbox_sqlite/0004_media.sql"),
+    include_str!("../../../migrations/inbox_sqlite/0005_push.sql"),
 ];
 /// Statements that a connection keeps prepared: all that the calls have.
-const STATEMENTS_MAX: usize = 64;
+const STATEMENTS_MAX: usize = 96;
 /// Longest wait for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An inbox in one SQLite file; clones share its two connections.
 #[derive(Debug, Clone)]
 pub struct SqliteInbox {
-    writer: Worker,
-    reader: Worker,
+    pub(super) writer: Worker,
+    pub(super) reader: Worker,
 }
 
 impl SqliteInbox {
@@ -133,6 +135,7 @@ fn project(
     write::move_mark(&transaction, lane, after, up_to)?;
     let changes = plan_in(&transaction, entries)?;
     write::changes(&transaction, &changes)?;
+    push::enqueue(&transaction, &calls(&changes))?;
     transaction.commit()?;
     Ok(changes)
 }

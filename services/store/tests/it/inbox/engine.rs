@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::server::shared;
 
 /// Tables that a batch may write, without the lanes' positions.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "inbox_users",
     "inbox_conversations",
     "inbox_members",
@@ -18,6 +18,7 @@ const TABLES: [&str; 8] = [
     "inbox_mentions",
     "inbox_blocks",
     "inbox_undelivered",
+    "inbox_push_queue",
 ];
 
 /// An inbox, and the place of its tables.

@@ -10,34 +10,34 @@ use barrage_store::{AwayRange, InboxError, ItemRange};
 use super::engine::Engine;
 use super::suite::{assert_recounted, project};
 
-fn user(id: &str) -> UserId {
+pub(crate) fn user(id: &str) -> UserId {
     UserId::parse(id).unwrap()
 }
 
-fn group() -> ConversationId {
+pub(crate) fn group() -> ConversationId {
     ConversationId::parse("g.fans").unwrap()
 }
 
-fn text(id: u64) -> Letter {
+pub(crate) fn text(id: u64) -> Letter {
     let id = MessageId::parse(&format!("m{id}")).unwrap();
     Letter { id, kind: LetterKind::Text, body: "{\"text\":\"\u{5f39}\u{5e55}\"}".into() }
 }
 
 /// A lane that takes events one by one.
-struct Lane<'a> {
-    engine: &'a Engine,
-    at: u64,
+pub(crate) struct Lane<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) at: u64,
 }
 
 impl Lane<'_> {
-    async fn take(&mut self, event: Event) -> Outcome {
+    pub(crate) async fn take(&mut self, event: Event) -> Outcome {
         let after = Sequence(self.at);
         self.at += 1;
         let entry = Entry { sequence: Sequence(self.at), at_ms: 1_000 + self.at, event };
         project(&*self.engine.store, 3, after, &[entry]).await.unwrap().outcomes[0]
     }
 
-    async fn letter(&mut self, sender: &str, to: &str) -> Outcome {
+    pub(crate) async fn letter(&mut self, sender: &str, to: &str) -> Outcome {
         let (sender, to, letter) = (user(sender), user(to), text(self.at));
         self.take(Event::Letter { sender, to, letter, standing: Standing::Stranger }).await
     }

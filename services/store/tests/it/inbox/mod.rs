@@ -3,6 +3,7 @@
 mod dump;
 mod engine;
 mod events;
+mod push;
 mod suite;
 
 macro_rules! on_both_engines {
@@ -34,6 +35,15 @@ on_both_engines!(
     events::items_are_read_in_both_directions,
     suite::present_members_of_each_group_are_found,
     events::several_processes_can_open_new_tables_at_once,
+    push::many_letters_are_one_notification_of_who_has_a_device,
+    push::a_row_is_taken_by_one_sender_at_a_time_and_again_after_its_lease,
+    push::a_newer_item_stays_when_the_older_ones_are_settled,
+    push::members_of_a_group_are_called_as_they_wish,
+    push::requests_and_muted_conversations_call_nobody,
+    push::a_device_belongs_to_who_registered_it_last_and_devices_are_bounded,
+    push::an_old_answer_forgets_no_new_registration,
+    push::followers_with_devices_are_told_in_one_order,
+    push::an_erased_user_has_nothing_left,
 );
 
 /// The number of events that the law is proved with: see docs/adr/0080.

@@ -147,6 +147,7 @@ pub(crate) fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/admin/users/{user}/inbox/erase", post(erase))
         .route("/v1/admin/users/{user}/inbox/export", get(export))
         .with_state(Arc::clone(uplink))
+        .merge(super::push::admin_router(uplink))
 }
 
 fn inbox(uplink: &Uplink) -> Result<&InboxControl, ApiError> {
@@ -215,7 +216,7 @@ async fn export(State(uplink): Shared, Path(user): Path<String>) -> Result<Respo
 /// Describes the admin routes.
 pub(crate) fn operations() -> Vec<Operation> {
     let of = |id, method, path, summary| Operation::admin(Server::Uplink, id, method, path, summary);
-    vec![
+    let mut all = vec![
         of("inbox_reports", Get, "/v1/admin/reports", "Lists reports about letters and groups.")
             .query::<ReportsQuery>()
             .answers::<ReportsPage>(200, "A page of reports with their evidence."),
@@ -233,5 +234,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         .refuses(&[Code::InboxBehind]),
         of("inbox_export", Get, "/v1/admin/users/{user}/inbox/export", "Exports the inbox of a user.")
             .answer(200, "The user, conversations and items, a line each.", Described::Media(JSON_LINES)),
-    ]
+    ];
+    all.extend(super::push::admin_operations());
+    all
 }

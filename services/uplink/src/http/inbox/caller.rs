@@ -204,7 +204,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// Makes an answer that no cache keeps, and counts a refusal by its code.
-fn respond<T: Serialize>(uplink: &Uplink, answer: Result<T, ApiError>) -> Response {
+pub(super) fn respond<T: Serialize>(uplink: &Uplink, answer: Result<T, ApiError>) -> Response {
     let mut response = match answer {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => {

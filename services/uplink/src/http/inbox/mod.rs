@@ -7,6 +7,7 @@ mod letters;
 mod lists;
 mod operations;
 mod own;
+mod push;
 mod routes;
 
 pub(super) use admin::{operations as admin_operations, router as admin_router};

@@ -41,6 +41,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     all.extend(reading());
     all.extend(changes());
     all.extend(groups());
+    all.extend(super::push::operations());
     all
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post, put};
 
-use super::{groups, letters, lists, own};
+use super::{groups, letters, lists, own, push};
 use crate::uplink::Uplink;
 
 /// Returns the routes, which a tunnel has too.
@@ -32,4 +32,5 @@ pub(crate) fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/groups/{group}/members", get(groups::members))
         .route("/v1/groups/{group}/members/{user}", put(groups::appoint))
         .with_state(Arc::clone(uplink))
+        .merge(push::router(uplink))
 }

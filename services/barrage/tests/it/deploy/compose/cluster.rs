@@ -4,6 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use barrage_push::VapidKey;
 use barrage_testkit::{ClientTls, wait};
 use serde_json::{Value, json};
 
@@ -20,6 +21,10 @@ const PAGE: &str = "http://localhost:8080";
 async fn gift_goes_through_the_services_of_compose_to_each_gateway_and_the_history() {
     let Some(project) = Project::read() else { return };
     let mut site = Site::new(project);
+    // The key of notifications comes from the operator.
+    let keys = site.volume("barrage-secrets");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::write(keys.join("vapid.key"), VapidKey::generate("").unwrap().1).unwrap();
     site.start().await;
     ClientTls::make_ring_default();
     let http = reqwest::Client::new();
@@ -45,6 +50,9 @@ async fn gift_goes_through_the_services_of_compose_to_each_gateway_and_the_histo
     })
     .await;
     letter(&mut site, &http, &uplinks).await;
+    let services = http.get(format!("{}/v1/push/key", uplinks[0])).send().await.unwrap();
+    let services: Value = services.json().await.unwrap();
+    assert_eq!(services["services"], json!(["web"]), "uplinks have the key from the tables");
     probed(&mut site, &http).await;
     scraped(&mut site, &http).await;
     // An engine gives these processes a file system that they cannot write.
@@ -126,7 +134,8 @@ async fn scraped(site: &mut Site, http: &reqwest::Client) {
     if !site.running().contains(&"prometheus") {
         return;
     }
-    let expected = site.project.barrages().count();
+    // Processes of a profile are found by their names in a network of containers alone.
+    let expected = site.project.barrages().filter(|(_, service)| service.profiles.is_empty()).count();
     let url = format!("http://{}/api/v1/query?query=up", site.address("prometheus", 9090));
     wait::until_true(STEP_MAX, "metrics of each process in Prometheus", async || {
         let Ok(answer) = http.get(&url).send().await else { return false };

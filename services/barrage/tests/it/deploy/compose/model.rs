@@ -32,6 +32,9 @@ pub(super) struct Service {
     #[serde(default)]
     pub(super) cap_drop: Vec<String>,
     pub(super) stop_grace_period: Option<String>,
+    /// Names by which a start asks for the service; without one it is always there.
+    #[serde(default)]
+    pub(super) profiles: Vec<String>,
 }
 
 /// A file, a folder or a named volume of a service.

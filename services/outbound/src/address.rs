@@ -6,21 +6,26 @@ use ipnet::IpNet;
 
 /// Whether a request to a receiver is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encryption {
+pub enum Encryption {
+    /// The receiver proves its name by a certificate.
     Tls,
+    /// Everybody on the way can read and change the request.
     None,
 }
 
 /// Addresses that one receiver may have.
 #[derive(Debug, Clone)]
-pub(crate) struct Reachable {
-    pub(crate) allowed: Vec<IpNet>,
-    pub(crate) encryption: Encryption,
+pub struct Reachable {
+    /// Networks that are permitted beside the public internet.
+    pub allowed: Vec<IpNet>,
+    /// Without encryption, the allowed networks alone are permitted.
+    pub encryption: Encryption,
 }
 
 impl Reachable {
-    /// Whether a connection to this address may be made.
-    pub(crate) fn permits(&self, address: IpAddr) -> bool {
+    /// Returns whether a connection to this address may be made.
+    #[must_use]
+    pub fn permits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let is_allowed = self.allowed.iter().any(|network| network.contains(&address));
         is_allowed || (self.encryption == Encryption::Tls && is_public(address))

@@ -1,0 +1,10 @@
+//! The role push between real tables and services that a test plays over HTTP/2.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod browser;
+mod campaign;
+mod killed;
+mod services;
+mod site;
+mod trouble;
