@@ -147,22 +147,11 @@ impl Pool {
         &self,
         call: &Call<'_>,
     ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
-        self.exchange(call, Encoded::No).await
+        self.exchange(call, Encoded::No, || ()).await
     }
 
     /// Sends a request, and returns the whole answer, compressed where it is asked for: the bytes of the wire.
     pub async fn call_as(&self, call: &Call<'_>, encoded: Encoded) -> Result<(StatusCode, Bytes), HttpError> {
-<<<<<<< HEAD
-        let (status, body, _) = self.exchange(call, encoded).await?;
-        Ok((status, body))
-    }
-
-    async fn exchange(
-        &self,
-        call: &Call<'_>,
-        encoded: Encoded,
-    ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
-=======
         self.call_then(call, encoded, || ()).await
     }
 
@@ -173,7 +162,16 @@ impl Pool {
         encoded: Encoded,
         begins: impl FnOnce(),
     ) -> Result<(StatusCode, Bytes), HttpError> {
->>>>>>> 01dfc329 (loadtest: results by remote write, as HDR logs and as JUnit)
+        let (status, body, _) = self.exchange(call, encoded, begins).await?;
+        Ok((status, body))
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        encoded: Encoded,
+        begins: impl FnOnce(),
+    ) -> Result<(StatusCode, Bytes, Option<String>), HttpError> {
         let work = async {
             let _permit = self.permits.acquire().await.map_err(|_| HttpError::Broken)?;
             begins();

@@ -160,14 +160,10 @@ async fn send(context: &Context, uplink: &Pool, room: usize, sender: usize, post
     let path = format!("/v1/rooms/{}/messages", context.popularity.rooms()[room]);
     let body = Bytes::from(serde_json::to_vec(post).expect("posts are plain data"));
     let token = Some(context.plan.tokens[sender].as_str());
-<<<<<<< HEAD
-    let answer = uplink.call(&Call { method: Method::POST, path: &path, token, body, fields: &[] }).await;
-=======
     let is_in_time = Cell::new(false);
     let begins = || is_in_time.set(Moment::now().since(intended) <= LATE);
-    let call = Call { method: Method::POST, path: &path, token, body };
+    let call = Call { method: Method::POST, path: &path, token, body, fields: &[] };
     let answer = uplink.call_then(&call, Encoded::No, begins).await;
->>>>>>> 01dfc329 (loadtest: results by remote write, as HDR logs and as JUnit)
     let latency = Moment::now().since(intended);
     let mut interval = context.interval.borrow_mut();
     interval.posts.late += u64::from(!is_in_time.get());
