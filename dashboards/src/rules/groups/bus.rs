@@ -143,10 +143,10 @@ pub(super) fn alerts() -> Vec<Alert> {
             Severity::Warning,
             "bus",
             "5m",
-            "max by (cluster, namespace, service) (barrage_push_misconfigured) > 0",
+            "sum by (cluster, namespace, service) (barrage_push_misconfigured) > 0",
             [
                 "A push service refuses the sender.",
-                "{{ $labels.service }} refuses every notification of {{ $labels.namespace }}.",
+                "{{ $labels.service }} refuses every notification of {{ $value }} processes in {{ $labels.namespace }}.",
             ],
         ),
     ]

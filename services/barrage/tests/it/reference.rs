@@ -192,13 +192,14 @@ async fn metrics_page_is_current() {
     let hook = ("BARRAGE_MODERATION__HOOK__URL".to_owned(), "http://127.0.0.1:9/".to_owned());
     let media = ("BARRAGE_MEDIA__LISTEN".to_owned(), "[\"127.0.0.1:0\"]".to_owned());
     let irc = ("BARRAGE_IRC__LISTEN".to_owned(), "[\"127.0.0.1:0\"]".to_owned());
+    let push = ("BARRAGE_PUSH__CONTACT".to_owned(), "mailto:ops@example.com".to_owned());
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secret");
     std::fs::write(&secret, format!("whsec_{}", "A".repeat(32))).unwrap();
     let receiver =
         format!("[{{name=\"shop\",url=\"http://127.0.0.1:9/\",secret_file=\"{}\"}}]", secret.display());
     let receiver = ("BARRAGE_WEBHOOKS__ENDPOINTS".to_owned(), receiver);
-    scrape(vec![hook, irc, media, receiver], &mut found).await;
+    scrape(vec![hook, irc, media, push, receiver], &mut found).await;
     let servers = [("NATS__URLS", format!("[\"{}\"]", nats.url())), ("REDIS__URL", redis.url())];
     scrape(servers.map(|(name, value)| (format!("BARRAGE_{name}"), value)).to_vec(), &mut found).await;
     scrape_certificate(&mut found).await;
