@@ -11,7 +11,7 @@ const MEMORY: &str = "a String takes any text";
 /// One metric with all its series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Family {
-    /// Name behind `barrage_loadtest_`.
+    /// Last part of the name, which `barrage_loadtest_` comes before.
     pub name: &'static str,
     /// Kind in Prometheus' words: `gauge`, `counter` or `histogram`.
     pub kind: &'static str,
