@@ -11,11 +11,13 @@ const VALUES: [(&str, &str); 5] = [
     ("$__rate_interval", "15s"),
     ("$__interval", "15s"),
 ];
-/// Metrics without series in this fleet: it has no TLS, no courier and no receivers of webhooks, and the kernel may
-/// track no connections.
-const ELSEWHERE: [&str; 9] = [
+/// Metrics without series in this fleet: it has no TLS, no courier, no notifications and no receivers of webhooks, and the
+/// kernel may track no connections.
+const ELSEWHERE: [&str; 11] = [
     "barrage_courier_lag_seconds",
     "barrage_inbox_unread_error_total",
+    "barrage_push_late_seconds",
+    "barrage_push_misconfigured",
     "barrage_webhooks_oldest_pending_seconds",
     "barrage_webhooks_dropped_total",
     "barrage_webhooks_attempts_total",

@@ -6,7 +6,7 @@ use barrage_testkit::{Server, ServerOptions};
 use serde_json::json;
 
 use crate::route_paths;
-use crate::support::{BINARY, start};
+use crate::support::{BINARY, start_with};
 
 /// Returns every admin route, such as `/rooms/{room}/mute`.
 fn routes() -> BTreeSet<String> {
@@ -29,7 +29,7 @@ fn path(route: &str) -> String {
 async fn admin_routes_refuse_other_roles_and_other_rooms() {
     let routes = routes();
     assert!(routes.len() >= 20, "the sources have fewer routes than expected: {routes:?}");
-    let server = start().await;
+    let server = start_with(&[("MEDIA__LISTEN", "[\"127.0.0.1:0\"]")]).await;
     let moderator = server.token("m", "*", "moderator").await;
     let other = server.token("a", "other", "admin").await;
     let demo = server.token("a", "demo", "admin").await;

@@ -309,7 +309,7 @@ impl Verb for InboxCommand {
                     ("room", Some(json!(room))),
                     ("title", title.as_ref().map(|title| json!(title))),
                 ];
-                Call::new("host_live").path("host", host).body(present(fields))
+                Call::new("inbox_live").path("host", host).body(present(fields))
             }
             InboxCommand::Erase { user } => Call::new("inbox_erase").path("user", user),
             InboxCommand::Export { user } => {

@@ -161,7 +161,7 @@ pub(super) fn admin_operations() -> Vec<Operation> {
     vec![
         Operation::admin(
             Server::Uplink,
-            "host_live",
+            "inbox_live",
             Post,
             path,
             "Tells the followers of a host that it is live.",
