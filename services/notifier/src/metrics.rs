@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
 pub(crate) enum Fate {
     /// Each device that was to get it has it, or is of no use any more.
     Sent,
-    /// The user has read it, wants none, or looks already.
+    /// The user has read it, wants no notification, or sees it on a visible device.
     Dropped,
     /// It waits for another attempt.
     Again,

@@ -117,8 +117,8 @@ impl Shard {
         self.context.attached.add(user, self.slot(address(viewer)), now);
     }
 
-    /// Notes the device of a connection that is in its user's hand. It is announced as one more name: no mail is for it,
-    /// and the role push spares it.
+    /// Notes the device whose page is visible on a connection; `None` when it is visible no more. It is announced as one
+    /// more name: no mail is for it, and the role push sends it no notification.
     fn look(&self, address: usize, device: Option<UserHash>) {
         let mut boxes = self.mail.borrow_mut();
         let before = match device {

@@ -3,6 +3,7 @@
 mod bucket;
 mod clients;
 mod collection;
+mod cuts;
 mod delivery;
 mod hostile;
 mod known;

@@ -15,7 +15,7 @@ const MIB: usize = 1 << 20;
 const GATHERED_MAX: usize = 64 * 1024;
 
 /// A body that sends these bytes and then nothing, without an end.
-fn endless(bytes: &[u8]) -> reqwest::Body {
+pub(super) fn endless(bytes: &[u8]) -> reqwest::Body {
     use futures_util::StreamExt as _;
     let pieces: Vec<_> = bytes.chunks(16 * 1024).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     reqwest::Body::wrap_stream(stream::iter(pieces).chain(stream::pending::<Result<Bytes, std::io::Error>>()))
@@ -362,61 +362,4 @@ async fn first_bytes_come_with_the_creation_and_the_rest_by_post() {
         )
         .await;
     assert_eq!(ended.status(), 204);
-}
-
-/// The short form of [`two_hundred_uploads_through_cuts_and_kills_have_the_right_bytes`].
-#[tokio::test]
-async fn uploads_that_are_cut_at_random_have_the_right_bytes() {
-    cut_at_random(3, None).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes"]
-async fn two_hundred_uploads_through_cuts_and_kills_have_the_right_bytes() {
-    cut_at_random(200, Some(10)).await;
-}
-
-/// Uploads files through cuts, and with a kill of the server in the middle of each upload of this number.
-async fn cut_at_random(uploads: usize, kill_each: Option<usize>) {
-    let mut site = Site::start(&[]).await;
-    let token = site.token("ann").await;
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut draw = |below: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        usize::try_from(random % below as u64).unwrap()
-    };
-    for n in 0..uploads {
-        let file = bytes(400_000 + n);
-        let digest: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-        let fields = metadata(&[("sha256", &digest)]);
-        let upload = site.create(&token, file.len(), &[("upload-metadata", &fields)]).await;
-        for cut in 0..6 {
-            if cut == 3 && kill_each.is_some_and(|each| n % each == 0) {
-                site = site.kill_and_restart().await;
-            }
-            let offset = site.offset(&upload, &token).await;
-            let end = offset + draw(file.len() - offset);
-            let request = site
-                .http
-                .patch(site.url(&upload))
-                .bearer_auth(&token)
-                .header("tus-resumable", "1.0.0")
-                .header("upload-offset", offset.to_string())
-                .header("content-type", "application/offset+octet-stream");
-            let sending = tokio::spawn(request.body(endless(&file[offset..end])).send());
-            tokio::time::sleep(Duration::from_millis(draw(60) as u64)).await;
-            sending.abort();
-        }
-        // A cut request may still write: a newer one ends it, and says where it was.
-        wait::until_true(Duration::from_secs(20), "the rest of the bytes", async || {
-            let offset = site.offset(&upload, &token).await;
-            site.patch(&upload, &token, offset, &[], file[offset..].to_vec()).await.status() == 204
-        })
-        .await;
-        let view = site.checked(&upload, &token).await;
-        assert_eq!(view["media"]["digest"], json!(digest), "{view}");
-        assert!(site.read(view["media"]["variants"][0]["url"].as_str().unwrap()).await == file);
-    }
 }

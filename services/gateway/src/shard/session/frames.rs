@@ -55,7 +55,7 @@ impl Session {
         Ok(())
     }
 
-    /// Attaches the connection to the mail of the token's user. `device` is in the user's hand.
+    /// Attaches the connection to the mail of the token's user. `device` is the one whose page is visible.
     fn attach(&self, device: Option<String>) {
         let context = &self.shard.context;
         let user = self.viewer.user.borrow().clone();
