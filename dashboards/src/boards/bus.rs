@@ -147,6 +147,7 @@ fn notifications() -> Row {
                 "sum(rate(barrage_push_live_followers_total{@}[$__rate_interval]))",
                 "followers of live hosts",
             )
+            .query("sum(rate(barrage_push_badges_lowered_total{@}[$__rate_interval]))", "lowered badges")
             .may_be_empty("a site without push services sends none")
             .wide(8),
             series(

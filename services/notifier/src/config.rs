@@ -28,6 +28,10 @@ barrage_part::part! {
         /// File with the private key of Web Push (PEM, PKCS #8, P-256). `up` makes one in the data directory where none
         /// is named. A new key makes all subscriptions useless.
         vapid_key_file: Option<PathBuf> = None;
+        /// Public key that `vapid_key_file` takes the place of, for a new key on purpose. Absent, a process with another
+        /// key than the one that browsers subscribed with does not start. The devices of browsers are forgotten then, and
+        /// register again when their pages are opened.
+        vapid_key_replaces: Option<String> = None;
         /// Networks outside of the public internet that push services of browsers may be in, such as `10.1.0.0/16`. All
         /// other private addresses are refused after the name is resolved: browsers name the services.
         allow_networks: Vec<IpNet> = Vec::new();

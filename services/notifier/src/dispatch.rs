@@ -10,7 +10,7 @@ use barrage_push::{Note, Verdict};
 use barrage_store::{DeviceRecord, PushService, PushStore};
 use parking_lot::Mutex;
 
-use crate::exchange::SendError;
+use crate::exchange::{Outgoing, SendError};
 use crate::metrics::{NotifierMetrics, Outcome, ServiceMetrics};
 use crate::sender::Sender;
 
@@ -66,7 +66,29 @@ impl Dispatch {
     pub(crate) async fn deliver(&self, user: UserNumber, device: &DeviceRecord, note: &Note) -> Delivered {
         let Some(service) = self.services.get(&device.service) else { return Delivered::Never };
         let began_ms = barrage_clock::unix_ms();
-        let (verdict, outcome) = service.attempt(device, note, began_ms / 1_000).await;
+        let request = service.sender.request(device, note, began_ms / 1_000).await;
+        self.send(service, user, device, request, began_ms).await
+    }
+
+    /// Lowers the badge of a device, once, where its service can do so without a sound.
+    pub(crate) async fn lower(&self, user: UserNumber, device: &DeviceRecord, badge: u32) -> Delivered {
+        let Some(service) = self.services.get(&device.service) else { return Delivered::Never };
+        let began_ms = barrage_clock::unix_ms();
+        match service.sender.badge(device, badge, began_ms / 1_000).await {
+            Some(request) => self.send(service, user, device, request, began_ms).await,
+            None => Delivered::Never,
+        }
+    }
+
+    async fn send(
+        &self,
+        service: &Service,
+        user: UserNumber,
+        device: &DeviceRecord,
+        request: Result<Outgoing, Verdict>,
+        began_ms: u64,
+    ) -> Delivered {
+        let (verdict, outcome) = service.attempt(device, request).await;
         service.metrics.count(outcome);
         service.note_refusal(&verdict);
         match verdict {
@@ -101,8 +123,8 @@ impl Dispatch {
 }
 
 impl Service {
-    async fn attempt(&self, device: &DeviceRecord, note: &Note, now_secs: u64) -> (Verdict, Outcome) {
-        let outgoing = match self.sender.request(device, note, now_secs).await {
+    async fn attempt(&self, device: &DeviceRecord, request: Result<Outgoing, Verdict>) -> (Verdict, Outcome) {
+        let outgoing = match request {
             Ok(outgoing) => outgoing,
             Err(verdict) => {
                 let outcome = outcome(&verdict);

@@ -35,6 +35,18 @@ pub enum NotifierError {
     /// The service account of FCM is of no use.
     #[error("push.fcm.account_file")]
     Account(#[source] AccountError),
+    /// Browsers subscribed with another key than the one of this process.
+    #[error(
+        "push.vapid_key_file has the public key {own}, and browsers subscribed with {stored}: give this process the key file \
+         of the others; if that file is lost, set push.vapid_key_replaces = \"{stored}\", which ends all subscriptions of \
+         browsers"
+    )]
+    OtherKey {
+        /// Public key of this process, in base64 as browsers take it.
+        own: String,
+        /// Public key in the tables.
+        stored: String,
+    },
     /// The tables refuse a call permanently.
     #[error("the inbox refuses a call")]
     Store(#[source] InboxError),

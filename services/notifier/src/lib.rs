@@ -6,6 +6,7 @@
 //! hosts, with a deadline, a breaker and a bound. `campaign` tells the followers of a host who is live, at the pace at
 //! which the entry admits viewers.
 
+mod badges;
 mod campaign;
 mod config;
 mod dispatch;

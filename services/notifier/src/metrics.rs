@@ -67,6 +67,7 @@ pub struct NotifierMetrics {
     pub(crate) waiting: IntGauge,
     pub(crate) late_seconds: IntGauge,
     pub(crate) live_told: IntCounter,
+    pub(crate) badges_lowered: IntCounter,
     pub(crate) failures: IntCounter,
     pub(crate) forgotten: IntCounter,
 }
@@ -129,6 +130,10 @@ impl NotifierMetrics {
             live_told: counter(
                 "barrage_push_live_followers_total",
                 "Followers with a device to whom a host who is live was announced.",
+            )?,
+            badges_lowered: counter(
+                "barrage_push_badges_lowered_total",
+                "Badges that were lowered without a sound, after their user had read on another device.",
             )?,
             failures: counter(
                 "barrage_push_failures_total",

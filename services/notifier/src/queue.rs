@@ -171,7 +171,6 @@ impl Queue {
             id: device.device.clone(),
             presence: if self.presence.looks(&due.id, &device.device) { Seen::Looks } else { Seen::Away },
             badge: device.badge,
-            badge_at_ms: device.badge_at_ms,
         };
         let devices: Vec<_> = due.devices.iter().map(seen).collect();
         // The row was due when it was taken.

@@ -1,13 +1,14 @@
-//! A run of the role: the queue, campaigns, and a sweep.
+//! A run of the role: the queue, badges, campaigns, and a sweep.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_bus::Bus;
-use barrage_store::PushStore;
+use barrage_store::{Announced, PushStore};
 use barrage_tls::ClientTls;
 use tokio_util::sync::CancellationToken;
 
+use crate::badges;
 use crate::campaign::Campaigns;
 use crate::config::PushConfig;
 use crate::dispatch::Dispatch;
@@ -58,21 +59,26 @@ pub async fn run(
     let config = Arc::new(config);
     let senders = sender::all(&config, &tls)?;
     let dispatch = Arc::new(Dispatch::new(senders, Arc::clone(&store), metrics.clone()));
-    announce(&*store, &dispatch, &metrics, &shutdown).await?;
+    announce(&*store, &config, &dispatch, &metrics, &shutdown).await?;
     let queue =
         Queue::new(Arc::clone(&config), Arc::clone(&store), Arc::clone(&dispatch), presence, metrics.clone());
+    let lowering = badges::run(Arc::clone(&store), Arc::clone(&dispatch), metrics.clone(), shutdown.clone());
     let campaigns = Campaigns::new(Arc::clone(&config), Arc::clone(&store), bus, dispatch, metrics.clone());
     let sweeping = sweep(config, store, metrics, shutdown.clone());
-    let (settled, (), ()) = tokio::try_join!(queue.run(shutdown.clone()), campaigns.run(shutdown), async {
+    let sweeping = async {
         sweeping.await;
         Ok(())
-    })?;
+    };
+    let campaigns = campaigns.run(shutdown.clone());
+    let (settled, (), (), ()) = tokio::try_join!(queue.run(shutdown), campaigns, lowering, sweeping)?;
     Ok(Report { settled })
 }
 
-/// Tells clients, by the tables, which services this server sends to. Tries until the tables answer.
+/// Tells clients, by the tables, which services this server sends to. Tries until the tables answer. Another key of Web Push
+/// than the one that browsers subscribed with is refused.
 async fn announce(
     store: &dyn PushStore,
+    config: &PushConfig,
     dispatch: &Dispatch,
     metrics: &NotifierMetrics,
     shutdown: &CancellationToken,
@@ -80,8 +86,9 @@ async fn announce(
     let services = dispatch.services();
     let mut backoff = PushConfig::store_backoff();
     loop {
-        match store.announce_services(&services).await {
-            Ok(()) => return Ok(()),
+        match store.announce_services(&services, config.vapid_key_replaces.as_deref()).await {
+            Ok(Announced::Done) => return Ok(()),
+            Ok(Announced::OtherKey { own, stored }) => return Err(NotifierError::OtherKey { own, stored }),
             Err(error) if error.is_retryable() => {
                 metrics.failures.inc();
                 tracing::warn!(%error, "the services of notifications cannot be announced");

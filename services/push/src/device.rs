@@ -21,8 +21,6 @@ pub struct Device {
     pub presence: Presence,
     /// Badge that the device was told last.
     pub badge: u32,
-    /// Unix time of the last silent change of the badge, in milliseconds.
-    pub badge_at_ms: u64,
 }
 
 /// Whether an answer that a token is gone removes the token that is stored now. A device that has registered a new token

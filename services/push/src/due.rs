@@ -4,8 +4,6 @@ use crate::device::{Device, DeviceId, Presence};
 
 /// Time in milliseconds from the first letter to its notification: who reads in time is not disturbed.
 pub const DUE_AFTER_MS: u64 = 5_000;
-/// Shortest time in milliseconds between two silent changes of a device's badge.
-const BADGE_EVERY_MS: u64 = 60_000;
 
 /// The queue's row of one user and conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +70,10 @@ pub fn plan(row: Waiting, due: Due, devices: &[Device]) -> Plan {
 }
 
 /// Returns the devices whose badge is lowered without a sound, after the user has read elsewhere: those that were told a
-/// higher one, each at most once a minute.
+/// higher one. A badge is never raised in this way.
 #[must_use]
-pub fn badges_to_lower(total: u32, now_ms: u64, devices: &[Device]) -> Vec<DeviceId> {
-    let is_due = |device: &&Device| {
-        device.badge > total && now_ms >= device.badge_at_ms.saturating_add(BADGE_EVERY_MS)
-    };
-    devices.iter().filter(is_due).map(|device| device.id.clone()).collect()
+pub fn badges_to_lower(total: u32, devices: &[Device]) -> Vec<DeviceId> {
+    devices.iter().filter(|device| device.badge > total).map(|device| device.id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -88,7 +83,7 @@ mod tests {
     use super::*;
 
     fn device(id: &str, presence: Presence, badge: u32) -> Device {
-        Device { id: id.into(), presence, badge, badge_at_ms: 0 }
+        Device { id: id.into(), presence, badge }
     }
 
     #[test]
@@ -113,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn badge_is_lowered_once_a_minute_and_never_raised() {
-        let told = Device { badge_at_ms: 50_000, ..device("told", Presence::Away, 5) };
-        let devices = [device("high", Presence::Away, 5), device("low", Presence::Away, 1), told];
-        assert_eq!(badges_to_lower(2, 109_999, &devices), ["high"]);
-        assert_eq!(badges_to_lower(2, 110_000, &devices), ["high", "told"]);
+    fn badge_is_lowered_and_never_raised() {
+        let badges = [("high", 5), ("same", 2), ("low", 1), ("none", 0)];
+        let devices = badges.map(|(id, badge)| device(id, Presence::Away, badge));
+        assert_eq!(badges_to_lower(2, &devices), ["high"]);
+        assert_eq!(badges_to_lower(0, &devices), ["high", "same", "low"]);
     }
 
     proptest! {

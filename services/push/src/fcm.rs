@@ -28,6 +28,18 @@ pub fn fcm_message(token: &str, note: &Note, ttl_secs: u64) -> Option<String> {
     })
 }
 
+/// Returns the body of the same request that tells the app the number at its symbol. The app shows nothing for the kind
+/// `badge`; a newer number replaces one that waits.
+#[must_use]
+pub fn fcm_badge(token: &str, badge: u32, ttl_secs: u64) -> String {
+    json!({ "message": {
+        "token": token,
+        "android": { "collapse_key": "badge", "priority": "NORMAL", "ttl": format!("{ttl_secs}s") },
+        "data": { "kind": "badge", "badge": badge.to_string() },
+    }})
+    .to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +62,9 @@ mod tests {
         assert!(data.values().all(serde_json::Value::is_string));
         assert_eq!((&data["badge"], &data["kind"]), (&json!("0"), &json!("live")));
         assert_eq!(message["message"]["android"]["ttl"], "60s");
+        let badge: serde_json::Value = serde_json::from_str(&fcm_badge("device", 7, 60)).unwrap();
+        assert_eq!(badge["message"]["data"], json!({ "kind": "badge", "badge": "7" }));
+        assert_eq!(badge["message"]["android"]["priority"], "NORMAL");
         assert_eq!(fcm_message(&"x".repeat(5_000), &note, 60), None);
     }
 }

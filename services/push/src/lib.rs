@@ -22,7 +22,7 @@ pub use apns::{APNS_BYTES_MAX, ApnsKey, ApnsRequest};
 pub use device::{Device, DeviceId, Presence, is_gone};
 pub use due::{DUE_AFTER_MS, Due, Plan, Waiting, badges_to_lower, plan};
 pub use encrypt::{EncryptError, PLAIN_BYTES_MAX, encrypt};
-pub use fcm::{FCM_BYTES_MAX, fcm_message};
+pub use fcm::{FCM_BYTES_MAX, fcm_badge, fcm_message};
 pub use fcm_account::{AccessToken, AccountError, FcmAccount};
 pub use jwt::KeyError;
 pub use note::{Note, NoteKind, web_text};

@@ -19,8 +19,8 @@ mod store;
 pub use error::InboxError;
 pub use postgres::PostgresInbox;
 pub use push::{
-    Campaign, DEVICES_PER_USER_MAX, DeviceRecord, Due, FOLLOWS_PER_USER_MAX, Follower, NewCampaign,
-    NewDevice, PushKind, PushService, PushStore, Registered, Settled, Take,
+    Announced, Badges, Campaign, DEVICES_PER_USER_MAX, DeviceRecord, Due, FOLLOWS_PER_USER_MAX, Follower,
+    NewCampaign, NewDevice, PushKind, PushService, PushStore, Registered, Settled, Take,
 };
 pub use reads::{End, GroupMember, InboxReads, Terms, WANTED_MAX, Wanted};
 pub use records::{Away, AwayRange, ItemRange, Membership, StoredItem};

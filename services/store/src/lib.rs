@@ -29,10 +29,11 @@ pub use config::{PostgresConfig, SqliteConfig};
 pub use deliveries::DeliveryStore;
 pub use error::StoreError;
 pub use inbox::{
-    AWAY_ROWS_MAX, Away, AwayRange, BATCH_MAX, Campaign, DEVICES_PER_USER_MAX, DeviceRecord, Due, End,
-    FOLLOWS_PER_USER_MAX, Follower, GroupMember, InboxError, InboxReads, InboxStore, ItemRange, Membership,
-    NewCampaign, NewDevice, NewReport, Oldest, PostgresInbox, PushKind, PushService, PushStore, Recount,
-    Registered, ReportRecord, Settled, SqliteInbox, StoredItem, TRIM_MAX, Take, Terms, WANTED_MAX, Wanted,
+    AWAY_ROWS_MAX, Announced, Away, AwayRange, BATCH_MAX, Badges, Campaign, DEVICES_PER_USER_MAX,
+    DeviceRecord, Due, End, FOLLOWS_PER_USER_MAX, Follower, GroupMember, InboxError, InboxReads, InboxStore,
+    ItemRange, Membership, NewCampaign, NewDevice, NewReport, Oldest, PostgresInbox, PushKind, PushService,
+    PushStore, Recount, Registered, ReportRecord, Settled, SqliteInbox, StoredItem, TRIM_MAX, Take, Terms,
+    WANTED_MAX, Wanted,
 };
 pub use measured::MeasuredStore;
 pub use metrics::StoreMetrics;

@@ -44,6 +44,7 @@ pub(crate) fn postgres_inbox() -> Migrator {
         ("reports", include_str!("../migrations/inbox_postgres/0003_reports.sql")),
         ("media", include_str!("../migrations/inbox_postgres/0004_media.sql")),
         ("push", include_str!("../migrations/inbox_postgres/0005_push.sql")),
+        ("badges", include_str!("../migrations/inbox_postgres/0006_badges.sql")),
     ])
 }
 

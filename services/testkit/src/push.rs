@@ -168,11 +168,18 @@ async fn take(request: Request<Incoming>, state: Arc<State>) -> Result<Response<
         body,
         at_ms: barrage_clock::unix_ms(),
     };
+    // APNs names each notification in its answer: with the sender's id, or one of its own.
+    let own_id = || "123e4567-e89b-12d3-a456-426655440000".to_owned();
+    let is_apns = request.path.starts_with("/3/device/");
+    let apns_id = is_apns.then(|| request.headers.get("apns-id").cloned().unwrap_or_else(own_id));
     let ruled = state.rule.lock().as_ref().and_then(|rule| rule(&request));
     let answer = ruled.unwrap_or_else(|| usual(&request));
     state.requests.lock().push(request);
     tokio::time::sleep(answer.after).await;
     let mut response = Response::builder().status(answer.status);
+    if let Some(id) = apns_id {
+        response = response.header("apns-id", id);
+    }
     if let Some(wait) = answer.retry_after {
         response = response.header("retry-after", wait);
     }
@@ -214,19 +221,37 @@ fn usual(request: &PushRequest) -> PushAnswer {
     }
 }
 
+/// Answers as Apple's page "Handling notification responses from APNs" lists the statuses and reasons.
 fn apns(request: &PushRequest, token: &str) -> PushAnswer {
     let header = |name: &str| request.headers.get(name).map_or("", String::as_str);
-    let claims = header("authorization").strip_prefix("bearer ").and_then(claims);
-    let Some(claims) = claims else { return PushAnswer::reason(403, "InvalidProviderToken") };
+    let Some(signed) = header("authorization").strip_prefix("bearer ") else {
+        return PushAnswer::reason(403, "MissingProviderToken");
+    };
+    let Some(claims) = claims(signed).filter(|claims| claims["iss"].is_string()) else {
+        return PushAnswer::reason(403, "InvalidProviderToken");
+    };
     let issued_secs = claims["iat"].as_u64().unwrap_or(0);
     if issued_secs.abs_diff(barrage_clock::unix_ms() / 1_000) > APNS_TOKEN_SECS {
         return PushAnswer::reason(403, "ExpiredProviderToken");
     }
-    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_token = token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_json = serde_json::from_slice::<serde_json::Value>(&request.body).is_ok_and(|it| it.is_object());
+    let expires = header("apns-expiration");
     match () {
+        () if token.is_empty() => PushAnswer::reason(400, "MissingDeviceToken"),
         () if header("apns-topic").is_empty() => PushAnswer::reason(400, "MissingTopic"),
         () if header("apns-collapse-id").len() > 64 => PushAnswer::reason(400, "BadCollapseId"),
+        () if !["", "1", "5", "10"].contains(&header("apns-priority")) => {
+            PushAnswer::reason(400, "BadPriority")
+        }
+        () if !["", "alert", "background"].contains(&header("apns-push-type")) => {
+            PushAnswer::reason(400, "InvalidPushType")
+        }
+        () if !expires.is_empty() && expires.parse::<u64>().is_err() => {
+            PushAnswer::reason(400, "BadExpirationDate")
+        }
         () if !is_token => PushAnswer::reason(400, "BadDeviceToken"),
+        () if request.body.is_empty() || !is_json => PushAnswer::reason(400, "PayloadEmpty"),
         () if request.body.len() > 4_096 => PushAnswer::reason(413, "PayloadTooLarge"),
         () => PushAnswer::status(200),
     }

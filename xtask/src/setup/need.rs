@@ -115,6 +115,7 @@ pub(crate) const NEEDS: &[Need] = &[
     Need::new("ffmpeg", "renders exported subtitles in a test (with libass)", Source::Debian("ffmpeg")),
     // Unmodified libraries of others, which are the clients in tests of the IRC gateway.
     Need::new("http_ece", "Web Push in tests (npm)", Source::NpmFolder("services/push/tests/js")),
+    Need::new("aioapns", "APNs in tests (PyPI)", Source::PypiImports(&["aioapns==4.0"])),
     Need::new("irc clients", "IRC libraries in tests (npm)", Source::NpmFolder("services/irc/tests/js")),
     Need::new("irc", "IRC library in tests (PyPI)", Source::PypiImports(&["irc==20.5.*"])),
     Need::new("s3rver", "server that speaks S3 in tests", Source::Npm("s3rver@3.7.1")),

@@ -33,20 +33,13 @@ impl ApnsSender {
             ttl_secs,
         })
     }
-}
 
-#[async_trait]
-impl Sender for ApnsSender {
-    fn service(&self) -> PushService {
-        PushService { name: "apns".into(), public_key: None }
-    }
-
-    fn origins(&self) -> &Origins {
-        &self.origins
-    }
-
-    async fn request(&self, device: &DeviceRecord, note: &Note, now_secs: u64) -> Result<Outgoing, Verdict> {
-        let request = ApnsRequest::alert(note).ok_or_else(|| refused("the ids alone are too long"))?;
+    fn outgoing(
+        &self,
+        device: &DeviceRecord,
+        request: ApnsRequest,
+        now_secs: u64,
+    ) -> Result<Outgoing, Verdict> {
         let authorization = self.key.lock().authorization(now_secs);
         let authorization = authorization.map_err(|error| Verdict::Misconfigured(error.to_string()))?;
         let headers = vec![
@@ -61,6 +54,31 @@ impl Sender for ApnsSender {
         let url = format!("{}/3/device/{}", self.url, device.address);
         let url = url.parse().map_err(|_| Verdict::Gone { since_ms: None })?;
         Ok(Outgoing { url, headers, body: request.payload.into() })
+    }
+}
+
+#[async_trait]
+impl Sender for ApnsSender {
+    fn service(&self) -> PushService {
+        PushService { name: "apns".into(), public_key: None }
+    }
+
+    fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    async fn request(&self, device: &DeviceRecord, note: &Note, now_secs: u64) -> Result<Outgoing, Verdict> {
+        let request = ApnsRequest::alert(note).ok_or_else(|| refused("the ids alone are too long"))?;
+        self.outgoing(device, request, now_secs)
+    }
+
+    async fn badge(
+        &self,
+        device: &DeviceRecord,
+        badge: u32,
+        now_secs: u64,
+    ) -> Option<Result<Outgoing, Verdict>> {
+        Some(self.outgoing(device, ApnsRequest::badge(badge), now_secs))
     }
 
     fn read(&self, answer: &Answer) -> Verdict {

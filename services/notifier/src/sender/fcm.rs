@@ -1,7 +1,7 @@
 //! Google's service: FCM HTTP v1.
 
 use async_trait::async_trait;
-use barrage_push::{AccessToken, FcmAccount, Note, Verdict, fcm_message, of_fcm};
+use barrage_push::{AccessToken, FcmAccount, Note, Verdict, fcm_badge, fcm_message, of_fcm};
 use barrage_store::{DeviceRecord, PushService};
 use tokio::sync::Mutex;
 
@@ -48,6 +48,15 @@ impl FcmSender {
         let token = token.ok_or_else(|| wrong(format!("the exchange answered {}", answer.status)))?;
         Ok(access.insert(token).authorization.clone())
     }
+
+    async fn outgoing(&self, body: String, now_secs: u64) -> Result<Outgoing, Verdict> {
+        let headers = vec![
+            ("authorization", self.authorization(now_secs).await?),
+            ("content-type", "application/json".to_owned()),
+        ];
+        let url = self.url.parse().map_err(|_| Verdict::Misconfigured("push.fcm.url".into()))?;
+        Ok(Outgoing { url, headers, body: body.into() })
+    }
 }
 
 #[async_trait]
@@ -63,12 +72,16 @@ impl Sender for FcmSender {
     async fn request(&self, device: &DeviceRecord, note: &Note, now_secs: u64) -> Result<Outgoing, Verdict> {
         let body = fcm_message(&device.address, note, self.ttl_secs);
         let body = body.ok_or_else(|| refused("token and ids alone are too long"))?;
-        let headers = vec![
-            ("authorization", self.authorization(now_secs).await?),
-            ("content-type", "application/json".to_owned()),
-        ];
-        let url = self.url.parse().map_err(|_| Verdict::Misconfigured("push.fcm.url".into()))?;
-        Ok(Outgoing { url, headers, body: body.into() })
+        self.outgoing(body, now_secs).await
+    }
+
+    async fn badge(
+        &self,
+        device: &DeviceRecord,
+        badge: u32,
+        now_secs: u64,
+    ) -> Option<Result<Outgoing, Verdict>> {
+        Some(self.outgoing(fcm_badge(&device.address, badge, self.ttl_secs), now_secs).await)
     }
 
     fn read(&self, answer: &Answer) -> Verdict {

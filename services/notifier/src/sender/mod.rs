@@ -33,6 +33,18 @@ pub(crate) trait Sender: Send + Sync {
     /// Makes the request for a device; an error says what becomes of the notification without one.
     async fn request(&self, device: &DeviceRecord, note: &Note, now_secs: u64) -> Result<Outgoing, Verdict>;
 
+    /// Makes the request that lowers the number at the app's symbol, without a sound or text. `None` where the service has
+    /// no such request: there, the app does it when it is opened.
+    async fn badge(
+        &self,
+        device: &DeviceRecord,
+        badge: u32,
+        now_secs: u64,
+    ) -> Option<Result<Outgoing, Verdict>> {
+        let _unused = (device, badge, now_secs);
+        None
+    }
+
     /// Reads the answer to a request.
     fn read(&self, answer: &Answer) -> Verdict;
 }

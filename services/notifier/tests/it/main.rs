@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod badges;
 mod browser;
 mod campaign;
+mod foreign;
 mod killed;
 mod services;
 mod site;

@@ -94,11 +94,27 @@ impl Site {
 
     /// Sends a letter of somebody whom the receiver trusts.
     pub(crate) async fn letter(&mut self, sender: &str, to: &str, text: &str) {
+        let event = self.letter_event(sender, to, text);
+        self.take(event).await;
+    }
+
+    /// The same of a letter that is accepted now: its notification is due in five seconds.
+    pub(crate) async fn letter_later(&mut self, sender: &str, to: &str, text: &str) {
+        let event = self.letter_event(sender, to, text);
+        self.take_at(event, barrage_clock::unix_ms()).await;
+    }
+
+    fn letter_event(&self, sender: &str, to: &str, text: &str) -> Event {
         let id = MessageId::parse(&format!("m{}", self.lane)).unwrap();
         let body = serde_json::json!({ "text": text }).to_string();
         let letter = Letter { id, kind: LetterKind::Text, body };
-        let (sender, to) = (user(sender), user(to));
-        self.take(Event::Letter { sender, to, letter, standing: Standing::Trusted }).await;
+        Event::Letter { sender: user(sender), to: user(to), letter, standing: Standing::Trusted }
+    }
+
+    /// Makes another key of Web Push for the runs that follow.
+    pub(crate) fn new_key(&mut self) {
+        let (_, pem) = VapidKey::generate("").unwrap();
+        self.config.vapid_key_file = Some(file(self.folder.path(), "other.key", &pem));
     }
 
     /// Reads a conversation up to a position.
@@ -155,6 +171,11 @@ impl Running {
     pub(crate) async fn stop(self) -> Report {
         self.shutdown.cancel();
         self.task.await.unwrap().unwrap()
+    }
+
+    /// Waits until the role ends by itself.
+    pub(crate) async fn ended(self) -> Result<Report, NotifierError> {
+        tokio::time::timeout(SOON, self.task).await.expect("an end").unwrap()
     }
 
     /// Ends the role in the middle of what it does, as a kill.

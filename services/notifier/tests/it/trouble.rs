@@ -72,3 +72,35 @@ async fn nobody_is_told_who_has_read_or_wants_nothing() {
     assert_eq!(running.metric("barrage_push_notifications_total{fate=\"dropped\"}"), 3.0);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_host_that_fails_is_left_alone_and_gets_everything_when_it_is_back() {
+    let mut site = Site::start().await;
+    // One request after the other, so that none is in flight when the breaker opens.
+    site.config.parallel_max = 1;
+    site.config.attempts_max = 100;
+    site.config.breaker.pause_ms = 300;
+    site.services.answer(|request| request.path.starts_with("/send/").then(|| PushAnswer::status(500)));
+    for number in 0..30 {
+        let name = format!("u{number}");
+        site.browser(&name, "browser").await;
+        site.letter("fan", &name, "hello").await;
+    }
+    site.device("u0", "phone", "apns", "0123abcd", None).await;
+    let running = site.run();
+    let held = async || {
+        let held = running.metric("barrage_push_requests_total{outcome=\"later\",service=\"web\"}");
+        (held >= 40.0).then_some(())
+    };
+    wait::until(SOON, "requests that are held back", held).await;
+    let asked = |site: &Site, path: &str| {
+        site.services.requests().iter().filter(|it| it.path.starts_with(path)).count()
+    };
+    // Ten failures open the breaker, and each pause ends with one request.
+    assert!((10..20).contains(&asked(&site, "/send/")), "{} requests", asked(&site, "/send/"));
+    assert_eq!(asked(&site, "/3/device/"), 1, "another host is not held back");
+    site.services.answer_as_usual();
+    site.empty().await;
+    assert_eq!(running.metric("barrage_push_notifications_total{fate=\"sent\"}"), 30.0);
+    running.stop().await;
+}

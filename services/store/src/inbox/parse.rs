@@ -19,7 +19,7 @@ mod push;
 
 pub(super) use push::{
     DEVICE, called_condition, campaign, campaign_query, device, device_at, due, due_query, follower,
-    followers_query, newest_unread_query, push_service, queue_conflict, total_query,
+    followers_query, lowering_query, newest_unread_query, push_service, queue_conflict, total_query,
 };
 
 /// Columns of `inbox_users`, for [`user`].

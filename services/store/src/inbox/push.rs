@@ -6,8 +6,10 @@ mod calls;
 mod records;
 mod store;
 
-pub(super) use calls::{Call, calls};
+pub(super) use calls::{Call, LOWER_EVERY_MS, calls, lowered};
+pub(super) use records::other_key;
 pub use records::{
-    Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushKind, PushService, Registered, Settled,
+    Announced, Badges, Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushKind, PushService,
+    Registered, Settled,
 };
 pub use store::{DEVICES_PER_USER_MAX, FOLLOWS_PER_USER_MAX, PushStore, Take};

@@ -7,7 +7,9 @@ use super::{
     user_id,
 };
 use crate::inbox::error::InboxError;
-use crate::inbox::push::{Campaign, DeviceRecord, Due, Follower, NewCampaign, PushKind, PushService};
+use crate::inbox::push::{
+    Campaign, DeviceRecord, Due, Follower, LOWER_EVERY_MS, NewCampaign, PushKind, PushService,
+};
 
 /// Columns of `inbox_devices`, for [`device`].
 pub(in crate::inbox) const DEVICE: &str =
@@ -47,6 +49,18 @@ pub(in crate::inbox) fn called_condition(kind: &str) -> String {
         "m.left_position IS NULL AND m.role > {applicant} AND m.folder = {main}
             AND (m.notify = {all} OR ({kind} = {mention} AND m.notify <> {none}))
             AND EXISTS (SELECT 1 FROM inbox_devices AS d WHERE d.user_n = m.user_n)"
+    )
+}
+
+/// Returns the statement that lets the badges of users wait who have a device whose badge can be lowered without a sound.
+/// `asked` is a table with columns `id` and `due_ms`. A row that waits stays: it reads the total later.
+pub(in crate::inbox) fn lowering_query(asked: &str, greatest: &str) -> String {
+    format!(
+        "INSERT INTO inbox_push_badges
+         SELECT d.user_n, {greatest}(MIN(asked.due_ms), MAX(d.badge_at_ms) + {LOWER_EVERY_MS})
+         FROM {asked} JOIN inbox_users AS u ON u.id = asked.id JOIN inbox_devices AS d ON d.user_n = u.n
+         WHERE d.badge > 0 AND d.service IN ('apns', 'fcm')
+         GROUP BY d.user_n ORDER BY d.user_n ON CONFLICT (user_n) DO NOTHING"
     )
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use super::{ask, audit, erase, load, push, read, reports, trim, write};
 use crate::config::PostgresConfig;
 use crate::inbox::error::InboxError;
-use crate::inbox::push::calls;
+use crate::inbox::push::{calls, lowered};
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::recount::Recount;
@@ -75,6 +75,7 @@ impl PostgresInbox {
         let changes = plan(load::rows(&mut transaction, &needs).await?, entries);
         write::changes(&mut transaction, &changes).await?;
         push::enqueue(&mut transaction, &calls(&changes)).await?;
+        push::lower(&mut transaction, &lowered(entries)).await?;
         transaction.commit().await?;
         Ok(changes)
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use barrage_inbox::{Changes, Conversation, ConversationNumber, ItemKind, ItemState, UserNumber};
+use barrage_inbox::{
+    Changes, Conversation, ConversationNumber, Entry, Event, ItemKind, ItemState, UserNumber,
+};
+use barrage_protocol::UserId;
 
 use super::records::PushKind;
 
@@ -10,6 +13,11 @@ use super::records::PushKind;
 const CALLED_MEMBERS_MAX: u32 = 500;
 /// Time in milliseconds from an item to its notification: who reads in time is not disturbed.
 const DUE_AFTER_MS: u64 = 5_000;
+
+/// Time in milliseconds from a read to the lowering of badges: one user reads several conversations in a row.
+const LOWER_AFTER_MS: u64 = 2_000;
+/// Shortest time in milliseconds from the last badge that a device of the user was told to a lowering.
+pub(in crate::inbox) const LOWER_EVERY_MS: u64 = 30_000;
 
 /// Members of a conversation for whom a notification waits from now on, if they have a device and want it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +67,17 @@ pub(in crate::inbox) fn calls(changes: &Changes) -> Vec<Call> {
         add(&mut found, call);
     }
     found.into_values().collect()
+}
+
+/// Returns the users of a batch whose total may have fallen by what they did themselves, and when their badges are due.
+pub(in crate::inbox) fn lowered(entries: &[Entry]) -> BTreeMap<&UserId, u64> {
+    let mut found = BTreeMap::new();
+    for entry in entries {
+        if let Event::Read(place) | Event::Hide(place) | Event::Clear(place) = &entry.event {
+            found.entry(&place.user).or_insert(entry.at_ms.saturating_add(LOWER_AFTER_MS));
+        }
+    }
+    found
 }
 
 /// Returns whom an item calls: the other user of a direct conversation, or the members of a group; `None` for nobody.

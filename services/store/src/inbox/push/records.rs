@@ -14,6 +14,20 @@ pub struct PushService {
     pub public_key: Option<String>,
 }
 
+/// What an announcement of services did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// The tables have the services.
+    Done,
+    /// Nothing was changed: clients have registered with another public key of a service.
+    OtherKey {
+        /// Public key that was announced.
+        own: String,
+        /// Public key in the tables.
+        stored: String,
+    },
+}
+
 /// A device that registers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDevice {
@@ -114,6 +128,17 @@ pub enum Settled {
     },
 }
 
+/// A user whose badges are looked at after a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Badges {
+    /// Number of the user.
+    pub user: UserNumber,
+    /// Unread items of the user that count, for the badge.
+    pub total: u64,
+    /// Devices of the user.
+    pub devices: Vec<DeviceRecord>,
+}
+
 /// A follower of a host who has devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Follower {
@@ -159,4 +184,16 @@ pub struct Campaign {
     pub ended_at_ms: Option<u64>,
     /// Names this attempt, as in [`Due::taken`].
     pub taken: i64,
+}
+
+/// Returns the key in the tables that an announcement would replace by another one, and the other one.
+pub(in crate::inbox) fn other_key<'a>(
+    stored: &'a [PushService],
+    services: &'a [PushService],
+) -> Option<(&'a str, &'a PushService)> {
+    stored.iter().find_map(|before| {
+        let stored = before.public_key.as_deref()?;
+        let own = services.iter().find(|service| service.name == before.name)?;
+        own.public_key.as_deref().is_some_and(|own| own != stored).then_some((stored, own))
+    })
 }

@@ -5,7 +5,8 @@ use barrage_inbox::UserNumber;
 use barrage_protocol::UserId;
 
 use super::records::{
-    Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, Registered, Settled,
+    Announced, Badges, Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService,
+    Registered, Settled,
 };
 use crate::inbox::error::InboxError;
 
@@ -30,8 +31,13 @@ pub struct Take {
 /// Devices, settings, the queue, follows and campaigns. One transaction a call.
 #[async_trait]
 pub trait PushStore: Send + Sync + std::fmt::Debug {
-    /// Replaces the services that notifications are sent to.
-    async fn announce_services(&self, services: &[PushService]) -> Result<(), InboxError>;
+    /// Replaces the services that notifications are sent to. Another public key than the one in the tables is refused,
+    /// unless that one is `replaces`: then the devices that registered with it are forgotten.
+    async fn announce_services(
+        &self,
+        services: &[PushService],
+        replaces: Option<&str>,
+    ) -> Result<Announced, InboxError>;
 
     /// Returns the services that notifications are sent to; none before the first start of a sender.
     async fn services(&self) -> Result<Vec<PushService>, InboxError>;
@@ -84,6 +90,10 @@ pub trait PushStore: Send + Sync + std::fmt::Debug {
 
     /// Settles a row that was taken. Returns whether the attempt still had it.
     async fn settle(&self, due: &Due, settled: &Settled) -> Result<bool, InboxError>;
+
+    /// Removes users from the list of those whose badges are due, at most `limit`, and returns what the tables say of
+    /// them. Who is taken by a process that is killed waits for the next read.
+    async fn take_badges(&self, now_ms: u64, limit: usize) -> Result<Vec<Badges>, InboxError>;
 
     /// Lets a user follow a host. Returns whether it does now: not beyond [`FOLLOWS_PER_USER_MAX`].
     async fn follow(&self, user: &UserId, host: &UserId, at_ms: u64) -> Result<bool, InboxError>;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::worker::Worker;
 use super::{ask, audit, erase, load, push, read, reports, trim, write};
 use crate::inbox::error::InboxError;
-use crate::inbox::push::calls;
+use crate::inbox::push::{calls, lowered};
 use crate::inbox::reads::{End, GroupMember, InboxReads, Terms, Wanted};
 use crate::inbox::records::{Away, AwayRange, ItemRange, Membership, StoredItem};
 use crate::inbox::recount::Recount;
@@ -30,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/inbox_sqlite/0003_reports.sql"),
     include_str!("../../../migrations/inbox_sqlite/0004_media.sql"),
     include_str!("../../../migrations/inbox_sqlite/0005_push.sql"),
+    include_str!("../../../migrations/inbox_sqlite/0006_badges.sql"),
 ];
 /// Statements that a connection keeps prepared: all that the calls have.
 const STATEMENTS_MAX: usize = 96;
@@ -136,6 +137,7 @@ fn project(
     let changes = plan_in(&transaction, entries)?;
     write::changes(&transaction, &changes)?;
     push::enqueue(&transaction, &calls(&changes))?;
+    push::lower(&transaction, &lowered(entries))?;
     transaction.commit()?;
     Ok(changes)
 }

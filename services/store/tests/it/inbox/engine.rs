@@ -66,7 +66,7 @@ impl Engine {
         }
     }
 
-    async fn run(&self, sql: &str) {
+    pub(crate) async fn run(&self, sql: &str) {
         match &self.place {
             Place::Sqlite(folder) => {
                 let connection = rusqlite::Connection::open(folder.path().join("inbox.sqlite")).unwrap();

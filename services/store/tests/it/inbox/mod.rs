@@ -44,6 +44,9 @@ on_both_engines!(
     push::an_old_answer_forgets_no_new_registration,
     push::followers_with_devices_are_told_in_one_order,
     push::an_erased_user_has_nothing_left,
+    push::a_user_follows_a_bounded_number_of_hosts,
+    push::badges_wait_after_a_read_and_once_for_each_user,
+    push::another_key_is_refused_unless_it_replaces_the_one_before,
 );
 
 /// The number of events that the law is proved with: see docs/adr/0080.

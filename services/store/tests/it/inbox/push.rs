@@ -1,13 +1,16 @@
 //! Notifications on both engines: what waits, devices, follows.
 
-use barrage_inbox::{Event, GroupSettings, Notify, Place, Position, Standing, UserNumber};
+use barrage_inbox::{Entry, Event, GroupSettings, Notify, Place, Position, Standing, UserNumber};
+use barrage_protocol::Sequence;
 use barrage_protocol::inbox::View;
 use barrage_store::{
-    Due, InboxReads, NewCampaign, NewDevice, PushKind, PushService, Registered, Settled, Take,
+    Announced, Due, FOLLOWS_PER_USER_MAX, InboxReads, NewCampaign, NewDevice, PushKind, PushService,
+    Registered, Settled, Take,
 };
 
 use super::engine::Engine;
 use super::events::{Lane, group, text, user};
+use super::suite::project;
 
 fn device(id: &str, address: &str, at_ms: u64) -> NewDevice {
     let (device, address) = (id.to_owned(), address.to_owned());
@@ -179,8 +182,8 @@ pub(crate) async fn a_device_belongs_to_who_registered_it_last_and_devices_are_b
         PushService { name: "apns".into(), public_key: None },
         PushService { name: "web".into(), public_key: Some("key".into()) },
     ];
-    store.announce_services(&services[..1]).await.unwrap();
-    store.announce_services(&services).await.unwrap();
+    store.announce_services(&services[..1], None).await.unwrap();
+    store.announce_services(&services, None).await.unwrap();
     assert_eq!(store.services().await.unwrap(), services);
     let (ann, ben) = (user("ann"), user("ben"));
     let of = async |name| {
@@ -291,4 +294,96 @@ pub(crate) async fn an_erased_user_has_nothing_left(engine: Engine) {
     for name in ["host", "fan"] {
         assert!(store.follows(&user(name), None, 9).await.unwrap().is_empty(), "{name}");
     }
+}
+
+pub(crate) async fn badges_wait_after_a_read_and_once_for_each_user(engine: Engine) {
+    let mut lane = friends(&engine).await;
+    let store = &*engine.store;
+    let apns = NewDevice { service: "apns".into(), ..device("phone", "x", 1) };
+    store.register_device(&user("host"), &apns).await.unwrap();
+    register(store, "host", "browser").await;
+    for _ in 0..3 {
+        lane.letter("fan", "host").await;
+    }
+    let conversation = barrage_inbox::ConversationId::direct(&user("host"), &user("fan"));
+    let read = |position| {
+        let position = Position(position);
+        Event::Read(Place { user: user("host"), conversation: conversation.clone(), position })
+    };
+    lane.take(read(3)).await;
+    assert!(store.take_badges(u64::MAX >> 1, 10).await.unwrap().is_empty(), "no device was told a badge");
+    let number = due(&engine, 9_000, 1).await[0].user;
+    store.note_badge(number, &["browser".into()], 3, 5_000).await.unwrap();
+    lane.take(read(4)).await;
+    assert!(
+        store.take_badges(u64::MAX >> 1, 10).await.unwrap().is_empty(),
+        "a browser's page does it itself"
+    );
+    store.note_badge(number, &["phone".into()], 3, 5_000).await.unwrap();
+    lane.letter("host", "fan").await;
+    lane.take(Event::Hide(Place {
+        user: user("host"),
+        conversation: conversation.clone(),
+        position: Position(4),
+    }))
+    .await;
+    lane.take(read(5)).await;
+    assert!(store.take_badges(34_999, 10).await.unwrap().is_empty(), "30 s after the last badge");
+    let other = engine.again().await;
+    let (one, two) = tokio::join!(store.take_badges(35_000, 10), other.take_badges(35_000, 10));
+    let mut taken = one.unwrap();
+    taken.extend(two.unwrap());
+    assert_eq!(taken.len(), 1, "by one process");
+    assert_eq!((taken[0].user, taken[0].total, taken[0].devices.len()), (number, 0, 2));
+    // Long after the last badge, two seconds are enough.
+    store.note_badge(number, &["phone".into()], 3, 0).await.unwrap();
+    lane.letter("fan", "host").await;
+    let (after, next) = (Sequence(lane.at), Sequence(lane.at + 1));
+    lane.at += 1;
+    project(store, 3, after, &[Entry { sequence: next, at_ms: 100_000, event: read(7) }]).await.unwrap();
+    assert!(store.take_badges(101_999, 10).await.unwrap().is_empty());
+    assert_eq!(store.take_badges(102_000, 10).await.unwrap().len(), 1);
+    lane.letter("fan", "host").await;
+    lane.take(read(8)).await;
+    store.erase_push(&user("host")).await.unwrap();
+    assert!(store.take_badges(u64::MAX >> 1, 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn another_key_is_refused_unless_it_replaces_the_one_before(engine: Engine) {
+    let store = &*engine.store;
+    let web = |key: &str| [PushService { name: "web".into(), public_key: Some(key.into()) }];
+    assert_eq!(store.announce_services(&web("one"), None).await.unwrap(), Announced::Done);
+    register(store, "ann", "browser").await;
+    let apns = NewDevice { service: "apns".into(), ..device("phone", "x", 1) };
+    store.register_device(&user("ann"), &apns).await.unwrap();
+    for replaces in [None, Some("two"), Some("three")] {
+        let refused = Announced::OtherKey { own: "two".into(), stored: "one".into() };
+        assert_eq!(store.announce_services(&web("two"), replaces).await.unwrap(), refused);
+    }
+    assert_eq!(store.services().await.unwrap(), web("one"));
+    assert_eq!(store.devices(&user("ann")).await.unwrap().len(), 2);
+    for _ in 0..2 {
+        assert_eq!(store.announce_services(&web("two"), Some("one")).await.unwrap(), Announced::Done);
+    }
+    assert_eq!(store.services().await.unwrap(), web("two"));
+    let left = store.devices(&user("ann")).await.unwrap();
+    assert_eq!(left.iter().map(|it| it.device.as_str()).collect::<Vec<_>>(), ["phone"]);
+}
+
+pub(crate) async fn a_user_follows_a_bounded_number_of_hosts(engine: Engine) {
+    let store = &*engine.store;
+    let fan = user("fan");
+    assert!(store.follow(&fan, &user("first"), 1).await.unwrap());
+    let others = FOLLOWS_PER_USER_MAX - 2;
+    engine
+        .run(&format!(
+            "WITH RECURSIVE others (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM others WHERE n < {others})
+             INSERT INTO inbox_follows SELECT 1000000 + n, (SELECT n FROM inbox_users WHERE id = 'fan'), 1 FROM others"
+        ))
+        .await;
+    assert!(store.follow(&fan, &user("last"), 1).await.unwrap());
+    assert!(!store.follow(&fan, &user("beyond"), 1).await.unwrap());
+    assert!(store.follow(&fan, &user("last"), 2).await.unwrap(), "who is followed already");
+    store.unfollow(&fan, &user("first")).await.unwrap();
+    assert!(store.follow(&fan, &user("beyond"), 1).await.unwrap());
 }

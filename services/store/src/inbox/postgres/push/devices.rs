@@ -9,12 +9,29 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use crate::inbox::codes::{Code, int};
 use crate::inbox::error::InboxError;
 use crate::inbox::parse::{self, Row as _};
-use crate::inbox::push::{DEVICES_PER_USER_MAX, DeviceRecord, NewDevice, PushService, Registered};
+use crate::inbox::push::{
+    Announced, DEVICES_PER_USER_MAX, DeviceRecord, NewDevice, PushService, Registered, other_key,
+};
 
-pub(super) async fn announce(pool: &PgPool, services: &[PushService]) -> Result<(), InboxError> {
+pub(super) async fn announce(
+    pool: &PgPool,
+    services: &[PushService],
+    replaces: Option<&str>,
+) -> Result<Announced, InboxError> {
     let mut transaction = pool.begin().await?;
     // Two senders that start at once: the second waits for the first.
     sqlx::query("LOCK TABLE inbox_push_services IN EXCLUSIVE MODE").execute(&mut *transaction).await?;
+    let sql = "SELECT service, public_key FROM inbox_push_services";
+    let stored = sqlx::query(sql).fetch_all(&mut *transaction).await?;
+    let stored: Vec<_> = stored.iter().map(parse::push_service).collect::<Result<_, _>>()?;
+    if let Some((key, own)) = other_key(&stored, services) {
+        if replaces != Some(key) {
+            let own = own.public_key.clone().unwrap_or_default();
+            return Ok(Announced::OtherKey { own, stored: key.to_owned() });
+        }
+        let forgotten = sqlx::query("DELETE FROM inbox_devices WHERE service = $1").bind(&own.name);
+        forgotten.execute(&mut *transaction).await?;
+    }
     sqlx::query("DELETE FROM inbox_push_services").execute(&mut *transaction).await?;
     for service in services {
         sqlx::query("INSERT INTO inbox_push_services VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -23,7 +40,8 @@ pub(super) async fn announce(pool: &PgPool, services: &[PushService]) -> Result<
             .execute(&mut *transaction)
             .await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(Announced::Done)
 }
 
 pub(super) async fn services(pool: &PgPool) -> Result<Vec<PushService>, InboxError> {
@@ -205,6 +223,7 @@ pub(super) async fn erase(pool: &PgPool, user: &UserId) -> Result<(), InboxError
         ("inbox_devices", "user_n"),
         ("inbox_push_settings", "user_n"),
         ("inbox_push_queue", "user_n"),
+        ("inbox_push_badges", "user_n"),
         ("inbox_follows", "user_n"),
         ("inbox_follows", "host"),
         ("inbox_campaigns", "host"),

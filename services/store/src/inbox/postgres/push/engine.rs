@@ -4,18 +4,22 @@ use async_trait::async_trait;
 use barrage_inbox::UserNumber;
 use barrage_protocol::UserId;
 
-use super::{devices, follows, queue};
+use super::{badges, devices, follows, queue};
 use crate::inbox::error::InboxError;
 use crate::inbox::postgres::PostgresInbox;
 use crate::inbox::push::{
-    Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, PushStore, Registered,
-    Settled, Take,
+    Announced, Badges, Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, PushStore,
+    Registered, Settled, Take,
 };
 
 #[async_trait]
 impl PushStore for PostgresInbox {
-    async fn announce_services(&self, services: &[PushService]) -> Result<(), InboxError> {
-        self.bounded(devices::announce(&self.pool, services)).await
+    async fn announce_services(
+        &self,
+        services: &[PushService],
+        replaces: Option<&str>,
+    ) -> Result<Announced, InboxError> {
+        self.bounded(devices::announce(&self.pool, services, replaces)).await
     }
 
     async fn services(&self) -> Result<Vec<PushService>, InboxError> {
@@ -80,6 +84,10 @@ impl PushStore for PostgresInbox {
 
     async fn settle(&self, due: &Due, settled: &Settled) -> Result<bool, InboxError> {
         self.bounded(queue::settle(&self.pool, due, settled)).await
+    }
+
+    async fn take_badges(&self, now_ms: u64, limit: usize) -> Result<Vec<Badges>, InboxError> {
+        self.bounded(Box::pin(badges::take(&self.pool, now_ms, limit))).await
     }
 
     async fn follow(&self, user: &UserId, host: &UserId, at_ms: u64) -> Result<bool, InboxError> {

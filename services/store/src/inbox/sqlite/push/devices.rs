@@ -2,22 +2,37 @@
 
 use barrage_inbox::{Preferences, UserNumber};
 use barrage_protocol::UserId;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::inbox::codes::{Code, int};
 use crate::inbox::error::InboxError;
 use crate::inbox::parse;
-use crate::inbox::push::{DEVICES_PER_USER_MAX, DeviceRecord, NewDevice, PushService, Registered};
+use crate::inbox::push::{
+    Announced, DEVICES_PER_USER_MAX, DeviceRecord, NewDevice, PushService, Registered, other_key,
+};
 use crate::inbox::sqlite::read::{all, one};
 
-pub(super) fn announce(connection: &mut Connection, services: &[PushService]) -> Result<(), InboxError> {
-    let transaction = connection.transaction()?;
+pub(super) fn announce(
+    connection: &mut Connection,
+    services: &[PushService],
+    replaces: Option<&str>,
+) -> Result<Announced, InboxError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let stored = self::services(&transaction)?;
+    if let Some((key, own)) = other_key(&stored, services) {
+        if replaces != Some(key) {
+            let own = own.public_key.clone().unwrap_or_default();
+            return Ok(Announced::OtherKey { own, stored: key.to_owned() });
+        }
+        transaction.execute("DELETE FROM inbox_devices WHERE service = ?1", [&own.name])?;
+    }
     transaction.execute("DELETE FROM inbox_push_services", [])?;
     for service in services {
         let row = params![service.name, service.public_key];
         transaction.execute("INSERT OR REPLACE INTO inbox_push_services VALUES (?1, ?2)", row)?;
     }
-    Ok(transaction.commit()?)
+    transaction.commit()?;
+    Ok(Announced::Done)
 }
 
 pub(super) fn services(connection: &Connection) -> Result<Vec<PushService>, InboxError> {
@@ -167,6 +182,7 @@ pub(super) fn erase(connection: &mut Connection, user: &UserId) -> Result<(), In
         ("inbox_devices", "user_n"),
         ("inbox_push_settings", "user_n"),
         ("inbox_push_queue", "user_n"),
+        ("inbox_push_badges", "user_n"),
         ("inbox_follows", "user_n"),
         ("inbox_follows", "host"),
         ("inbox_campaigns", "host"),

@@ -4,19 +4,26 @@ use async_trait::async_trait;
 use barrage_inbox::UserNumber;
 use barrage_protocol::UserId;
 
-use super::{devices, follows, queue};
+use super::{badges, devices, follows, queue};
 use crate::inbox::error::InboxError;
 use crate::inbox::push::{
-    Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, PushStore, Registered,
-    Settled, Take,
+    Announced, Badges, Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, PushStore,
+    Registered, Settled, Take,
 };
 use crate::inbox::sqlite::SqliteInbox;
 
 #[async_trait]
 impl PushStore for SqliteInbox {
-    async fn announce_services(&self, services: &[PushService]) -> Result<(), InboxError> {
-        let services = services.to_vec();
-        self.writer.call(move |connection| devices::announce(connection, &services)).await
+    async fn announce_services(
+        &self,
+        services: &[PushService],
+        replaces: Option<&str>,
+    ) -> Result<Announced, InboxError> {
+        let (services, replaces) = (services.to_vec(), replaces.map(str::to_owned));
+        let announce = move |connection: &mut rusqlite::Connection| {
+            devices::announce(connection, &services, replaces.as_deref())
+        };
+        self.writer.call(announce).await
     }
 
     async fn services(&self) -> Result<Vec<PushService>, InboxError> {
@@ -92,6 +99,10 @@ impl PushStore for SqliteInbox {
     async fn settle(&self, due: &Due, settled: &Settled) -> Result<bool, InboxError> {
         let (due, settled) = (due.clone(), settled.clone());
         self.writer.call(move |connection| queue::settle(connection, &due, &settled)).await
+    }
+
+    async fn take_badges(&self, now_ms: u64, limit: usize) -> Result<Vec<Badges>, InboxError> {
+        self.writer.call(move |connection| badges::take(connection, now_ms, limit)).await
     }
 
     async fn follow(&self, user: &UserId, host: &UserId, at_ms: u64) -> Result<bool, InboxError> {
