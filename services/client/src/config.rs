@@ -119,7 +119,7 @@ impl ViewerConfig {
 }
 
 /// Facts of a program that uses this crate and names nothing else.
-fn own_facts() -> ClientFacts {
+pub(crate) fn own_facts() -> ClientFacts {
     ClientFacts {
         name: ClientName::parse("barrage-client"),
         version: ClientVersion::parse(env!("CARGO_PKG_VERSION")),

@@ -14,6 +14,9 @@ use crate::law::Position;
 pub struct Needs {
     /// Users that the events name. The store creates those that are new.
     pub users: BTreeSet<UserId>,
+    /// Users whom others name, and who get no row by it: mentioned and appointed ones, and those of a block that ends.
+    /// The store loads those that it has.
+    pub named: BTreeSet<UserId>,
     /// Conversations that the events name.
     pub conversations: BTreeSet<ConversationId>,
     /// Members of groups that the events name.
@@ -54,7 +57,7 @@ impl Needs {
                 self.member(group, sender);
                 self.letters.insert((group.clone(), sender.clone(), letter.id.clone()));
                 for mentioned in mentions.iter().take(crate::MENTIONS_MAX) {
-                    self.member(group, mentioned);
+                    self.named_member(group, mentioned);
                 }
             }
             Event::Read(place) | Event::Hide(place) | Event::Clear(place) => {
@@ -70,8 +73,12 @@ impl Needs {
             Event::Prefer { user, .. } => {
                 self.users.insert(user.clone());
             }
-            Event::Block { user, other } | Event::Unblock { user, other } => {
+            Event::Block { user, other } => {
                 self.users.extend([user.clone(), other.clone()]);
+                self.blocks.insert((user.clone(), other.clone()));
+            }
+            Event::Unblock { user, other } => {
+                self.named.extend([user.clone(), other.clone()]);
                 self.blocks.insert((user.clone(), other.clone()));
             }
             Event::Create { user, group, .. } | Event::Join { user, group, .. } => {
@@ -83,7 +90,7 @@ impl Needs {
             | Event::Leave { user, group } => self.member(group, user),
             Event::Appoint { by, user, group, .. } => {
                 self.member(group, by);
-                self.member(group, user);
+                self.named_member(group, user);
                 self.groups.insert(user.clone());
             }
         }
@@ -91,6 +98,15 @@ impl Needs {
 
     fn member(&mut self, conversation: &ConversationId, user: &UserId) {
         self.users.insert(user.clone());
+        self.row_of(conversation, user);
+    }
+
+    fn named_member(&mut self, conversation: &ConversationId, user: &UserId) {
+        self.named.insert(user.clone());
+        self.row_of(conversation, user);
+    }
+
+    fn row_of(&mut self, conversation: &ConversationId, user: &UserId) {
         self.conversations.insert(conversation.clone());
         if conversation.kind() == Kind::Group {
             self.members.insert((conversation.clone(), user.clone()));

@@ -14,7 +14,7 @@ use crate::user::User;
 /// Rows for the keys of [`crate::Needs`]. A key without a row is absent.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
-    /// Numbers of all users that the batch names.
+    /// Numbers of the users that the batch names and the tables have.
     pub numbers: HashMap<UserId, UserNumber>,
     /// Users by number: those that the batch names, and those of its direct conversations.
     pub users: HashMap<UserNumber, User>,

@@ -14,6 +14,8 @@ use crate::support::{MESSAGES, chat, start};
 mod bot;
 #[path = "../../../client/examples/embed.rs"]
 mod embed;
+#[path = "../../../client/examples/inbox.rs"]
+mod inbox;
 #[path = "../../../client/examples/moderate.rs"]
 mod moderate;
 #[path = "../../../client/examples/post.rs"]
@@ -144,4 +146,29 @@ async fn moderate_mutes_the_sender_of_a_forbidden_word() {
         ended = moderate::run(&entry, "demo", &token, "scam") => panic!("the example ended: {ended:?}"),
         () = test => {}
     }
+}
+
+#[tokio::test]
+async fn inbox_prints_letters_once_also_those_of_its_absence() {
+    let server = start().await;
+    let entry = format!("http://{}", server.public);
+    let (ann, bob) = (server.token("ann", "*", "viewer").await, server.token("bob", "*", "viewer").await);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("inbox.json");
+    let output = Output::default();
+    for text in ["first", "second"] {
+        let letter = serde_json::json!({ "type": "text", "id": text, "text": text }).to_string();
+        assert_eq!(server.post("/v1/users/bob/messages", &ann, letter).await.status, 200);
+        let printed = wait::until_true(EFFECT_MAX, "the letter in the output", async || {
+            String::from_utf8_lossy(&output.0.lock()).contains(&format!("ann: {text}\n"))
+        });
+        let mut out = output.clone();
+        // Each start continues where the one before ended.
+        tokio::select! {
+            ended = inbox::run(&entry, &bob, &file, &mut out) => panic!("the example ended: {ended:?}"),
+            () = printed => {}
+        }
+    }
+    let printed = String::from_utf8_lossy(&output.0.lock()).into_owned();
+    assert_eq!(printed.matches("ann: first").count(), 1, "{printed}");
 }

@@ -18,7 +18,7 @@ pub(crate) async fn ask(
         entry_url: &config.entry_url,
         config: &config.sources,
         embedded: config.fallback.as_ref(),
-        room: &config.room,
+        room: Some(&config.room),
         purpose,
     };
     source::ask(pool, question).await

@@ -91,8 +91,13 @@ impl Keeper {
     }
 
     pub(crate) fn opened(&mut self, transport: Transport, hello: &Hello) {
+        self.opened_with(transport, hello.ping_interval_ms, hello.ping_interval_ms_max);
+    }
+
+    /// Notes an open connection with the terms that its server named.
+    pub(crate) fn opened_with(&mut self, transport: Transport, interval_ms: u64, max_ms: Option<u64>) {
         self.transport = transport;
-        self.heartbeat.opened(self.now(), terms(hello, transport));
+        self.heartbeat.opened(self.now(), Terms { interval_ms, manner: manner(transport, max_ms) });
     }
 
     pub(crate) fn closed(&mut self, close: Close) {
@@ -144,11 +149,6 @@ impl Keeper {
 fn key(network: &Network, place: &[String; 2]) -> String {
     let [carrier, region] = place;
     network_key(network.network_type.label(), [network.id.as_str(), carrier, region])
-}
-
-fn terms(hello: &Hello, transport: Transport) -> Terms {
-    let manner = manner(transport, hello.ping_interval_ms_max);
-    Terms { interval_ms: hello.ping_interval_ms, manner }
 }
 
 fn manner(transport: Transport, max_ms: Option<u64>) -> Manner {

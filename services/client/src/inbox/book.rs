@@ -42,6 +42,24 @@ impl InboxBook {
         InboxBook { user, version: 0, unread_direct: 0, conversations: BTreeMap::new() }
     }
 
+    /// Creates the book of a user from what a program has kept.
+    pub(crate) fn kept(user: UserId, version: u64, unread_direct: u64, rows: Vec<ConversationView>) -> Self {
+        let conversations = rows.into_iter().map(|row| (row.conversation.clone(), row)).collect();
+        InboxBook { user, version, unread_direct, conversations }
+    }
+
+    /// Returns the user whose inbox it is.
+    #[must_use]
+    pub const fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Returns the unread items of the direct conversations that count.
+    #[must_use]
+    pub const fn unread_direct(&self) -> u64 {
+        self.unread_direct
+    }
+
     /// Returns the version of the inbox that the book has.
     #[must_use]
     pub const fn version(&self) -> u64 {

@@ -23,7 +23,8 @@ use crate::error::SendError;
 #[derive(Debug, Clone)]
 pub struct Letters {
     sender: Sender,
-    room: RoomId,
+    /// Room whose uplinks are used; those of any room without one.
+    room: Option<RoomId>,
 }
 
 impl Sender {
@@ -31,7 +32,14 @@ impl Sender {
     /// are.
     #[must_use]
     pub fn letters(&self, room: &RoomId) -> Letters {
-        Letters { sender: self.clone(), room: room.clone() }
+        Letters { sender: self.clone(), room: Some(room.clone()) }
+    }
+
+    /// Returns the requests of letters for a program that is in no room. Entry is asked for the uplinks of any room;
+    /// configured uplinks are used as they are.
+    #[must_use]
+    pub fn letters_without_room(&self) -> Letters {
+        Letters { sender: self.clone(), room: None }
     }
 }
 
@@ -143,7 +151,7 @@ impl Letters {
     /// Makes a group, in one request without a retry: a second one would make a second group.
     pub async fn create_group(&self, settings: &GroupSettings) -> Result<GroupAnswer, SendError> {
         let request = self.request(Method::POST, "/v1/groups".into(), Some(json(settings)));
-        self.sender.once(&self.room, &request).await
+        self.sender.once(self.room.as_ref(), &request).await
     }
 
     /// Shows a group, also before the user joins.
@@ -188,7 +196,7 @@ impl Letters {
     }
 
     async fn answered<T: DeserializeOwned>(&self, request: Request) -> Result<T, SendError> {
-        self.sender.answered(&self.room, request, Refusals::Return).await
+        self.sender.answered(self.room.as_ref(), request, Refusals::Return).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: String) -> Result<T, SendError> {

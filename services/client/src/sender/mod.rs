@@ -111,7 +111,7 @@ impl Sender {
     /// When entry or the uplink does not answer within `attempt_timeout`. A later post tries by itself.
     pub async fn warm(&self, room: &RoomId) -> Result<(), SendError> {
         let opening = async {
-            let uplink = self.uplinks.get(&self.pool, &self.config, room).await;
+            let uplink = self.uplinks.get(&self.pool, &self.config, Some(room)).await;
             let uplink = uplink.map_err(SendError::Deadline)?;
             if self.warmth.is_open(&uplink, Instant::now()) {
                 return Ok(());
@@ -146,11 +146,15 @@ impl Sender {
 
     /// Posts one message to the first uplink in one ordinary request, without a retry.
     pub async fn send_once(&self, room: &RoomId, post: &Post) -> Result<PostAnswer, SendError> {
-        self.once(room, &self.request(Method::POST, room, "messages", post)).await
+        self.once(Some(room), &self.request(Method::POST, room, "messages", post)).await
     }
 
     /// Makes a request of the first uplink once, as an ordinary one.
-    async fn once<T: DeserializeOwned>(&self, room: &RoomId, request: &Request) -> Result<T, SendError> {
+    async fn once<T: DeserializeOwned>(
+        &self,
+        room: Option<&RoomId>,
+        request: &Request,
+    ) -> Result<T, SendError> {
         self.report_post();
         let uplink = self.uplinks.get(&self.pool, &self.config, room).await.map_err(SendError::Deadline)?;
         let timeout = self.config.deadline.min(self.config.attempt_timeout);
@@ -184,13 +188,14 @@ impl Sender {
         body: &impl Serialize,
         refusals: Refusals,
     ) -> Result<T, SendError> {
-        self.answered(room, self.request(Method::POST, room, resource, body), refusals).await
+        self.answered(Some(room), self.request(Method::POST, room, resource, body), refusals).await
     }
 
-    /// Makes the request in one round after the other, until an answer is final or the deadline passes.
+    /// Makes the request in one round after the other, until an answer is final or the deadline passes. Entry names
+    /// the uplinks of `room`, or those of any room.
     async fn answered<T: DeserializeOwned>(
         &self,
-        room: &RoomId,
+        room: Option<&RoomId>,
         request: Request,
         refusals: Refusals,
     ) -> Result<T, SendError> {
@@ -219,7 +224,7 @@ impl Sender {
     /// Makes the request on one rung of the ladder after the other, until a server has answered.
     async fn round<T: DeserializeOwned>(
         &self,
-        room: &RoomId,
+        room: Option<&RoomId>,
         request: &Request,
         deadline: Instant,
     ) -> Attempt<T> {
@@ -259,7 +264,7 @@ impl Sender {
     async fn on_rung<T: DeserializeOwned>(
         &self,
         rung: UplinkTransport,
-        room: &RoomId,
+        room: Option<&RoomId>,
         request: &Request,
         deadline: Instant,
     ) -> Attempt<T> {

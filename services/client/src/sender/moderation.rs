@@ -40,7 +40,7 @@ impl Sender {
 
     /// Lists what waits for a moderator of the room. Retries until the deadline.
     pub async fn reviews(&self, room: &RoomId) -> Result<ReviewList, SendError> {
-        self.answered(room, self.request_without_body(room, "reviews"), Refusals::Retry).await
+        self.answered(Some(room), self.request_without_body(room, "reviews"), Refusals::Retry).await
     }
 
     /// Sets the fallback of the room's reviews. Retries until the deadline.
@@ -49,7 +49,7 @@ impl Sender {
         room: &RoomId,
         settings: &ReviewSettings,
     ) -> Result<ReviewSettings, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "reviews", settings), Refusals::Retry).await
+        self.answered(Some(room), self.request(Method::PUT, room, "reviews", settings), Refusals::Retry).await
     }
 
     /// Locks or decides a review. Retries until the deadline: the same decision again changes nothing.
@@ -69,13 +69,13 @@ impl Sender {
 
     /// Returns the words of the room with their figures. Retries until the deadline.
     pub async fn words(&self, room: &RoomId) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request_without_body(room, "words"), Refusals::Retry).await
+        self.answered(Some(room), self.request_without_body(room, "words"), Refusals::Retry).await
     }
 
     /// Replaces the words of the room. Retries until the deadline; name the version that was read, so
     /// that a retry does not undo the change of another moderator.
     pub async fn put_words(&self, room: &RoomId, request: &WordsRequest) -> Result<WordsAnswer, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "words", request), Refusals::Retry).await
+        self.answered(Some(room), self.request(Method::PUT, room, "words", request), Refusals::Retry).await
     }
 
     /// Tests a text against the words of the room, or against others. Retries until the deadline.
@@ -89,11 +89,11 @@ impl Sender {
     /// Returns the room's own emotes, by which a client finds the image of a range in a text. Those of the
     /// platform are at `GET /v1/emotes`, which needs no token. Retries until the deadline.
     pub async fn emotes(&self, room: &RoomId) -> Result<EmoteSet, SendError> {
-        self.answered(room, self.request_without_body(room, "emotes"), Refusals::Retry).await
+        self.answered(Some(room), self.request_without_body(room, "emotes"), Refusals::Retry).await
     }
 
     /// Replaces the room's own emotes, for its host. Retries until the deadline.
     pub async fn put_emotes(&self, room: &RoomId, set: &EmoteSet) -> Result<EmoteSet, SendError> {
-        self.answered(room, self.request(Method::PUT, room, "emotes", set), Refusals::Retry).await
+        self.answered(Some(room), self.request(Method::PUT, room, "emotes", set), Refusals::Retry).await
     }
 }

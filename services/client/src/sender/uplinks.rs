@@ -47,7 +47,7 @@ impl Uplinks {
         &self,
         pool: &HttpPool,
         config: &SenderConfig,
-        room: &RoomId,
+        room: Option<&RoomId>,
     ) -> Result<String, String> {
         let is_old = self.fresh_until.lock().is_some_and(|until| Instant::now() >= until);
         let mut reason = "entry has named no uplink".to_owned();

@@ -40,7 +40,8 @@ pub(crate) struct Question<'a> {
     pub(crate) config: &'a SourceConfig,
     /// List that was built into the client.
     pub(crate) embedded: Option<&'a EntryAnswer>,
-    pub(crate) room: &'a RoomId,
+    /// Room to ask for; `None` asks for the endpoints of any room, with `{room}` in their URLs.
+    pub(crate) room: Option<&'a RoomId>,
     pub(crate) purpose: Purpose,
 }
 
@@ -175,11 +176,11 @@ async fn fetch(pool: &HttpPool, question: Question<'_>, source: &Source) -> Resu
             return Err(Failure::Next(ConnectError::Failed("the source is not an entry".into())));
         }
     };
-    let purpose = match question.purpose {
-        Purpose::Watch => "",
-        Purpose::Send => "&purpose=send",
+    let url = match (question.room, question.purpose) {
+        (None, _) => format!("{url}/v1/entry/fallback"),
+        (Some(room), Purpose::Watch) => format!("{url}/v1/entry?room={room}"),
+        (Some(room), Purpose::Send) => format!("{url}/v1/entry?room={room}&purpose=send"),
     };
-    let url = format!("{}/v1/entry?room={}{purpose}", url, question.room);
     let mut response = http.get(url).send().await.map_err(failed)?;
     let status = response.status().as_u16();
     let mut body = Vec::new();

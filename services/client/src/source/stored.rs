@@ -34,17 +34,19 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Makes the value to store of an answer for a room.
-    pub(crate) fn new(entry: &str, room: &RoomId, answer: &EntryAnswer, now_ms: u64) -> Self {
+    /// Makes the value to store of an answer for a room, or for any room.
+    pub(crate) fn new(entry: &str, room: Option<&RoomId>, answer: &EntryAnswer, now_ms: u64) -> Self {
         let mut answer = EntryAnswer { ticket: None, ..answer.clone() };
-        for endpoint in &mut answer.downlinks {
-            endpoint.url = endpoint.url.replacen(&format!("/rooms/{room}/"), ANY_ROOM, 1);
+        if let Some(of_room) = room.map(|room| format!("/rooms/{room}/")) {
+            for endpoint in &mut answer.downlinks {
+                endpoint.url = endpoint.url.replacen(&of_room, ANY_ROOM, 1);
+            }
         }
         Stored { version: VERSION, entry: entry.to_owned(), saved_ms: now_ms, answer }
     }
 
-    /// Returns the answer for a room.
-    pub(crate) fn answer(&self, room: &RoomId) -> EntryAnswer {
+    /// Returns the answer for a room, or for any room.
+    pub(crate) fn answer(&self, room: Option<&RoomId>) -> EntryAnswer {
         for_room(&self.answer, room)
     }
 
@@ -68,11 +70,13 @@ impl Stored {
     }
 }
 
-/// Fills the room into an answer that has `{room}` in its URLs.
-pub(crate) fn for_room(template: &EntryAnswer, room: &RoomId) -> EntryAnswer {
+/// Fills the room, if there is one, into an answer that has `{room}` in its URLs.
+pub(crate) fn for_room(template: &EntryAnswer, room: Option<&RoomId>) -> EntryAnswer {
     let mut answer = template.clone();
-    for endpoint in &mut answer.downlinks {
-        endpoint.url = endpoint.url.replace("{room}", room.as_str());
+    if let Some(room) = room {
+        for endpoint in &mut answer.downlinks {
+            endpoint.url = endpoint.url.replace("{room}", room.as_str());
+        }
     }
     answer
 }
@@ -185,7 +189,7 @@ mod tests {
             media: None,
             issued_ms: None,
         };
-        Stored::new(ENTRY, &"demo".parse().unwrap(), &answer, 1_000)
+        Stored::new(ENTRY, Some(&"demo".parse().unwrap()), &answer, 1_000)
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl Tables {
 
     fn load(&self, needs: &Needs) -> Rows {
         let mut rows = Rows::default();
-        let mut users: BTreeSet<_> = needs.users.iter().map(|id| self.user_numbers[id]).collect();
+        let known = |id: &UserId| self.user_numbers.get(id).copied();
+        let mut users: BTreeSet<_> = needs.users.iter().chain(&needs.named).filter_map(known).collect();
         for id in &needs.conversations {
             let Some(number) = self.conversation_numbers.get(id) else {
                 let free = next(self.conversations.len() + rows.free_numbers.len());
@@ -94,18 +95,17 @@ impl Tables {
         rows.free_numbers.reverse();
         for (conversation, user) in &needs.members {
             let Some(number) = self.conversation_numbers.get(conversation) else { continue };
-            let key = (*number, self.user_numbers[user]);
+            let Some(user) = known(user) else { continue };
+            let key = (*number, user);
             rows.members.extend(self.members.get(&key).map(|member| (key, member.clone())));
         }
         for user in users {
             rows.add_user(self.users[&user].clone());
         }
-        for user in &needs.groups {
-            let user = self.user_numbers[user];
+        for user in needs.groups.iter().filter_map(known) {
             rows.groups.insert(user, self.groups_of(user));
         }
-        let pairs =
-            needs.blocks.iter().map(|(one, other)| (self.user_numbers[one], self.user_numbers[other]));
+        let pairs = needs.blocks.iter().filter_map(|(one, other)| Some((known(one)?, known(other)?)));
         rows.blocks.extend(pairs.filter(|pair| self.blocks.contains(pair)));
         self.load_items(needs, &mut rows);
         rows

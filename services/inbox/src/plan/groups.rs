@@ -127,7 +127,8 @@ impl Planner {
         group: &ConversationId,
         role: Role,
     ) -> Decided {
-        let (number, by, user) = (self.open_group(group)?, self.user(by), self.user(user));
+        let (number, by) = (self.open_group(group)?, self.user(by));
+        let user = self.named(user).ok_or(Refusal::NotMember)?;
         let rights = self.present(number, by)?.role;
         let member = self.member(number, user).ok_or(Refusal::NotMember)?;
         let (old, is_present, left) = (member.role, member.is_present(), member.left);

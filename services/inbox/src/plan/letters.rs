@@ -105,7 +105,7 @@ impl Planner {
         let position = self.append(entry, number, from, Content::Letter(letter));
         self.settle(number, from, 0, |_| {});
         let mut mentioned: Vec<UserNumber> = Vec::new();
-        for user in mentions.iter().take(MENTIONS_MAX).map(|id| self.user(id)) {
+        for user in mentions.iter().take(MENTIONS_MAX).filter_map(|id| self.named(id)) {
             if user != from && !mentioned.contains(&user) && self.present(number, user).is_ok() {
                 mentioned.push(user);
             }

@@ -117,9 +117,14 @@ impl Planner {
         self.changes
     }
 
-    /// Returns the number of a user that the batch names.
+    /// Returns the number of a user that acts in the batch.
     pub(super) fn user(&self, id: &UserId) -> UserNumber {
         self.rows.numbers[id]
+    }
+
+    /// Returns the number of a user whom another one names; `None` for an id that nobody has.
+    pub(super) fn named(&self, id: &UserId) -> Option<UserNumber> {
+        self.rows.numbers.get(id).copied()
     }
 
     /// Returns the number of an open conversation.

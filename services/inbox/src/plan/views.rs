@@ -143,7 +143,9 @@ impl Planner {
     }
 
     pub(super) fn unblock(&mut self, user: &UserId, other: &UserId) -> Outcome {
-        let (user, other) = (self.user(user), self.user(other));
+        let (Some(user), Some(other)) = (self.named(user), self.named(other)) else {
+            return Outcome::Unchanged;
+        };
         if !self.rows.blocks.remove(&(user, other)) {
             return Outcome::Unchanged;
         }

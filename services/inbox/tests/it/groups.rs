@@ -42,6 +42,23 @@ fn post_writes_four_rows_whatever_the_size() {
 }
 
 #[test]
+fn ids_that_nobody_has_become_no_users() {
+    let mut inbox = open(&["a"]);
+    inbox.refuses(appoint("host", "ghost1", Role::Moderator), Refusal::NotMember);
+    let unblock = Event::Unblock { user: user("a"), other: user("ghost2") };
+    assert_eq!(inbox.take(unblock), Outcome::Unchanged);
+    let mentions = vec![user("ghost3")];
+    let post = Event::Post { sender: user("a"), group: group(), letter: text("1"), mentions };
+    assert_eq!(inbox.sends(post), 1);
+    let known: Vec<_> = inbox.tables.users.values().map(|user| user.id.as_str()).collect();
+    assert_eq!(known, ["host", "a"]);
+    // An event of the same batch that makes the user counts.
+    let block = |other: &str| Event::Block { user: user("a"), other: user(other) };
+    let unblock = Event::Unblock { user: user("a"), other: user("ghost2") };
+    assert_eq!(inbox.batch([block("ghost2"), unblock]).outcomes, [Outcome::Done, Outcome::Done]);
+}
+
+#[test]
 fn mention_is_a_row_for_each_member_that_is_named() {
     let mut inbox = open(&["a", "b"]);
     let mentions = ["a", "b", "b", "stranger"].map(user).to_vec();

@@ -86,8 +86,8 @@ impl InboxControl {
         if user == other {
             return Err(malformed("a user cannot block itself"));
         }
-        // A block names both users to the tables, which give a row to each name that is new. The pseudonym of an
-        // erased user has its row, and a block of it from before may end.
+        // A block that begins gives a row to each name that is new. The pseudonym of an erased user has its row, and a
+        // block of it from before may end.
         if block == Block::Begin || !is_pseudonym(other) {
             self.refuse_erased(other).await?;
         }

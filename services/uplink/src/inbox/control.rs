@@ -144,17 +144,6 @@ impl InboxControl {
         if self.access.is_erased(user).await { Err(erased()) } else { Ok(()) }
     }
 
-    /// Returns those of some users whose inbox was erased.
-    pub(super) async fn erased_of(&self, users: &[UserId]) -> Vec<UserId> {
-        let mut erased = Vec::new();
-        for user in users {
-            if self.access.is_erased(user).await {
-                erased.push(user.clone());
-            }
-        }
-        erased
-    }
-
     /// Appends events of one lane, which are durable then.
     pub(super) async fn append(&self, events: &[Event]) -> Result<(u16, Vec<LaneReceipt>), Refusal> {
         let Some(first) = events.first() else { return Ok((0, Vec::new())) };

@@ -123,6 +123,11 @@ impl InboxControl {
                 if !is_pseudonym(&other) {
                     self.refuse_erased(&other).await?;
                 }
+                let known = self.store.membership(&other, &group).await;
+                if known.map_err(|error| unreadable(&error))?.is_none() {
+                    let message = "this user was never in the group, so that it has no role here";
+                    return Err(Refusal::new(Code::NotMember, message));
+                }
                 Event::Appoint { by: user, user: other, group, role }
             }
         })

@@ -158,16 +158,13 @@ impl InboxControl {
             self.take_group_item(group.as_str()).await?;
         }
         self.moderate(by, place, &mut drafts).await?;
-        let mut events = Vec::with_capacity(drafts.len());
-        for draft in &drafts {
-            let mut mentions = draft.mentions();
-            // The tables give a row to each name that is new, and an erased id gets none again.
-            for erased in self.erased_of(&mentions).await {
-                mentions.retain(|mentioned| *mentioned != erased);
-            }
-            let (sender, group) = (by.user.clone(), group.clone());
-            events.push(Event::Post { sender, group, letter: draft.letter(by, name), mentions });
-        }
+        let event = |draft: &Draft<'_>| Event::Post {
+            sender: by.user.clone(),
+            group: group.clone(),
+            letter: draft.letter(by, name),
+            mentions: draft.mentions(),
+        };
+        let events: Vec<_> = drafts.iter().map(event).collect();
         let (lane, receipts) = self.append(&events).await?;
         Ok(answers(&receipts, lane, &group))
     }

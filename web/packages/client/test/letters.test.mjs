@@ -74,6 +74,31 @@ test('a gap is asked for with the cursor, and a bell of many is spread', async (
   assert.equal(world.asked('/v1/inbox').length, 3);
 });
 
+test('answers that mail has overtaken are asked for ever less often', async () => {
+  const world = new World();
+  const { inbox } = await opened(world);
+  world.answers['/v1/inbox'] = { cursor: 'c4', version: 4, unread: 0 };
+  world.last.frame({ type: 'bell' });
+  await settle();
+  // In steps: an answer takes some turns of the event loop.
+  const long = async (ms) => {
+    for (let passed = 0; passed < ms; passed += 250) await pass(250);
+  };
+  const asked = () => world.asked('/v1/inbox').length;
+  assert.equal(asked(), 2, 'the older answer is not asked for again at once');
+  await long(60_000);
+  assert.ok(asked() >= 8 && asked() <= 24, `${asked()} requests in a minute`);
+  const before = asked();
+  await long(60_000);
+  assert.ok(asked() - before <= 12, 'two minutes in: a request in half of 30 s on average');
+  world.answers['/v1/inbox'] = { cursor: 'c6', version: 6, unread: 2, conversations: [row(2, 2)] };
+  await long(30_000);
+  assert.equal(inbox.unread, 2);
+  const settled = asked();
+  await long(120_000);
+  assert.equal(asked(), settled, 'nothing is missing any more');
+});
+
 test('a device that did not keep an answer asks for it again', async () => {
   const world = new World();
   const { inbox, store } = await opened(world);

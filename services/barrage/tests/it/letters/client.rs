@@ -99,6 +99,8 @@ async fn groups_by_the_rust_client() {
     let changed = ann.change_group(id, &GroupRequest { title, ..GroupRequest::default() }).await.unwrap();
     assert_eq!(changed.group.unwrap().settings.title, "Friends");
     let user = "bob".parse().unwrap();
+    let ghost = "ghost".parse().unwrap();
+    assert_eq!(code(ann.appoint(id, &ghost, Role::Moderator).await), Code::NotMember);
     ann.appoint(id, &user, Role::Moderator).await.unwrap();
     let members = ann.members(id, &MembersQuery::default()).await.unwrap().members;
     let roles: Vec<_> = members.iter().map(|member| (member.user.as_str(), member.role)).collect();

@@ -13,5 +13,6 @@ mod losses;
 mod muted;
 mod person;
 mod privacy;
+mod program;
 mod unread;
 mod why;

@@ -65,7 +65,7 @@ async fn users(connection: &mut PgConnection, needs: &Needs, rows: &mut Rows) ->
         parse::USER
     );
     let found = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(needs.users.iter().map(UserId::as_str).collect::<Vec<_>>())
+        .bind(needs.users.union(&needs.named).map(UserId::as_str).collect::<Vec<_>>())
         .bind(numbers.into_iter().collect::<Vec<_>>())
         .fetch_all(connection)
         .await?;
@@ -83,7 +83,8 @@ async fn users(connection: &mut PgConnection, needs: &Needs, rows: &mut Rows) ->
 async fn members(connection: &mut PgConnection, needs: &Needs, rows: &mut Rows) -> Result<(), InboxError> {
     let mut keys = BTreeSet::new();
     for (id, user) in &needs.members {
-        keys.extend(rows.conversations.get(id).map(|known| (rows.numbers[user].0, known.number.0)));
+        let (known, user) = (rows.conversations.get(id), rows.numbers.get(user));
+        keys.extend(known.zip(user).map(|(known, user)| (user.0, known.number.0)));
     }
     for conversation in rows.conversations.values() {
         let pair = conversation.pair().into_iter().flatten();
@@ -117,7 +118,7 @@ async fn groups(connection: &mut PgConnection, needs: &Needs, rows: &mut Rows) -
             AND c.state = $3
          GROUP BY m.user_n",
     )
-    .bind(needs.groups.iter().map(|id| rows.numbers[id].0).collect::<Vec<_>>())
+    .bind(needs.groups.iter().filter_map(|id| Some(rows.numbers.get(id)?.0)).collect::<Vec<_>>())
     .bind(Role::Applicant.code())
     .bind(ConversationState::Open.code())
     .fetch_all(connection)
@@ -133,7 +134,8 @@ async fn blocks(connection: &mut PgConnection, needs: &Needs, rows: &mut Rows) -
     if needs.blocks.is_empty() {
         return Ok(());
     }
-    let pairs = needs.blocks.iter().map(|(one, other)| (rows.numbers[one].0, rows.numbers[other].0));
+    let number = |id: &UserId| rows.numbers.get(id).map(|number| number.0);
+    let pairs = needs.blocks.iter().filter_map(|(one, other)| Some((number(one)?, number(other)?)));
     let (users, others): (Vec<i64>, Vec<i64>) = pairs.unzip();
     let found = sqlx::query(
         "SELECT b.user_n, b.other FROM UNNEST($1::bigint[], $2::bigint[]) AS asked (user_n, other)

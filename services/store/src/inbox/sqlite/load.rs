@@ -18,17 +18,24 @@ pub(super) fn rows(transaction: &Transaction<'_>, needs: &Needs) -> Result<Rows,
         let user = one(transaction, &sql, [id.as_str()], |row| parse::user(row))?;
         rows.add_user(user.ok_or(InboxError::Corrupt("user"))?);
     }
-    conversations(transaction, needs, &mut rows)?;
-    for (conversation, user) in &needs.members {
-        if let Some(number) = number_of(&rows, conversation) {
-            member(transaction, number, rows.numbers[user], &mut rows)?;
+    for id in needs.named.difference(&needs.users) {
+        let sql = format!("SELECT {} FROM inbox_users WHERE id = ?1", parse::USER);
+        if let Some(user) = one(transaction, &sql, [id.as_str()], |row| parse::user(row))? {
+            rows.add_user(user);
         }
     }
-    for user in needs.groups.iter().map(|id| rows.numbers[id]).collect::<Vec<_>>() {
+    conversations(transaction, needs, &mut rows)?;
+    for (conversation, user) in &needs.members {
+        if let (Some(number), Some(user)) = (number_of(&rows, conversation), rows.numbers.get(user)) {
+            member(transaction, number, *user, &mut rows)?;
+        }
+    }
+    for user in needs.groups.iter().filter_map(|id| rows.numbers.get(id).copied()).collect::<Vec<_>>() {
         rows.groups.insert(user, groups_of(transaction, user)?);
     }
     for (user, other) in &needs.blocks {
-        let pair = (rows.numbers[user], rows.numbers[other]);
+        let (Some(user), Some(other)) = (rows.numbers.get(user), rows.numbers.get(other)) else { continue };
+        let pair = (*user, *other);
         let mut known =
             transaction.prepare_cached("SELECT 1 FROM inbox_blocks WHERE user_n = ?1 AND other = ?2")?;
         if known.exists([pair.0.0, pair.1.0])? {

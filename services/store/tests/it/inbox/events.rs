@@ -2,7 +2,7 @@
 
 use barrage_inbox::{
     ConversationId, ConversationNumber, Entry, Event, GroupSettings, Letter, LetterKind, Outcome, Place,
-    Position, Standing, Version,
+    Position, Refusal, Role, Standing, Version,
 };
 use barrage_protocol::{MessageId, Sequence, UserId};
 use barrage_store::{AwayRange, InboxError, ItemRange};
@@ -41,6 +41,35 @@ impl Lane<'_> {
         let (sender, to, letter) = (user(sender), user(to), text(self.at));
         self.take(Event::Letter { sender, to, letter, standing: Standing::Stranger }).await
     }
+}
+
+/// A name in an event of another user makes no row: else anybody could fill the table of users with ids.
+pub(crate) async fn ids_that_nobody_has_get_no_row(engine: Engine) {
+    let mut lane = Lane { engine: &engine, at: 0 };
+    lane.take(Event::Create { user: user("host"), group: group(), settings: GroupSettings::default() }).await;
+    lane.letter("fan", "host").await;
+    lane.take(Event::Block { user: user("host"), other: user("fan") }).await;
+    let unblock = |one: &str, other: &str| Event::Unblock { user: user(one), other: user(other) };
+    for (one, other) in [("host", "ghost1"), ("ghost2", "host"), ("ghost3", "ghost4")] {
+        assert_eq!(lane.take(unblock(one, other)).await, Outcome::Unchanged);
+    }
+    let appoint = |name: &str| Event::Appoint {
+        by: user("host"),
+        user: user(name),
+        group: group(),
+        role: Role::Moderator,
+    };
+    for name in ["ghost5", "fan"] {
+        assert_eq!(lane.take(appoint(name)).await, Outcome::Refused(Refusal::NotMember));
+    }
+    let mentions = vec![user("ghost6"), user("fan")];
+    let post = Event::Post { sender: user("host"), group: group(), letter: text(lane.at), mentions };
+    assert!(matches!(lane.take(post).await, Outcome::Sent(..)));
+    for ghost in (1..=6).map(|number| user(&format!("ghost{number}"))) {
+        let found = engine.store.away(&ghost, AwayRange::after(Version(0)), 10).await.unwrap();
+        assert!(found.is_none(), "{ghost} has a row");
+    }
+    assert_eq!(lane.take(unblock("host", "fan")).await, Outcome::Done, "a block that is there ends");
 }
 
 pub(crate) async fn a_letter_writes_six_rows_and_a_post_four(engine: Engine) {

@@ -28,6 +28,7 @@ on_both_engines!(
     suite::a_fault_at_any_statement_leaves_nothing_of_the_batch,
     suite::couriers_of_one_lane_do_not_double,
     suite::couriers_of_two_lanes_share_users_without_a_deadlock,
+    events::ids_that_nobody_has_get_no_row,
     events::a_letter_writes_six_rows_and_a_post_four,
     events::a_batch_out_of_order_is_refused,
     events::old_items_are_removed_and_unread_stays_right,

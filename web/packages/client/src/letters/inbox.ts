@@ -9,6 +9,8 @@ import { openStore, type Change, type InboxStore } from './store.ts';
 
 /** Wait before a request that failed is sent again. */
 const RETRY_MS = 5_000;
+/** Spread of the request behind an answer that mail has overtaken. It doubles with each such answer in a row, up to the second value. */
+const OVERTAKEN_MS = [250, 30_000] as const;
 /** Time in which read places are gathered into one request. */
 const READS_MS = 300;
 /** Longest wait of the server for a change, over transports without mail: below the timeout of a request. */
@@ -69,6 +71,8 @@ export class Inbox {
   #queue: Promise<void> = Promise.resolve();
   #asking = false;
   #asksAgain = false;
+  /** Answers in a row that mail has overtaken. */
+  #overtaken = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reads = new Map<string, number>();
   #reading: ReturnType<typeof setTimeout> | undefined;
@@ -289,13 +293,20 @@ export class Inbox {
       await this.#later(() => this.#answered(called.answer));
     }
     this.#asking = false;
-    if (isAnswered) this.#poll();
+    if (isAnswered && this.#overtaken === 0) this.#poll();
   }
 
   async #answered(answer: Answer): Promise<void> {
     const book = this.#book;
     if (!book) return;
-    if (book.answered(answer) !== null) this.#asksAgain = true;
+    const asks = book.answered(answer);
+    if (asks === null || answer.more) {
+      this.#overtaken = 0;
+      this.#asksAgain ||= asks !== null;
+    } else {
+      const [least, most] = OVERTAKEN_MS;
+      this.#askWithin(Math.min(most, least * 2 ** this.#overtaken++));
+    }
     const rows = answer.conversations ?? [];
     const items = rows.flatMap(({ conversation, items: some = [] }) => some.map((item) => ({ conversation, item })));
     const { reset = false, cursor, hidden = [], undelivered = [] } = answer;
