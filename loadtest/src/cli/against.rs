@@ -7,7 +7,7 @@ use barrage_token::Role;
 use clap::Args;
 
 use crate::error::LoadtestError;
-use crate::run::RunOptions;
+use crate::run::{PushService, RunOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct Against {
@@ -61,6 +61,7 @@ impl Against {
             hook: None,
             seed: self.seed,
             senders: Role::Viewer,
+            push: PushService::default(),
             quiet: self.quiet,
         }
     }

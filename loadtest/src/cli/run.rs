@@ -1,5 +1,6 @@
 //! `run`: runs a scenario, and reports it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,7 @@ use crate::error::LoadtestError;
 use crate::inbox::{self, InboxScenario, Sizes};
 use crate::out::{JunitRun, Out, junit};
 use crate::report::{self, Verdict};
-use crate::run::{self, RunOptions};
+use crate::run::{self, PushService, RunOptions};
 use crate::scenario::Scenario;
 use crate::scenario::shipped;
 
@@ -31,15 +32,17 @@ pub(crate) struct Run {
     #[command(flatten)]
     sizes: InboxSizes,
     #[command(flatten)]
+    push: PushArgs,
+    #[command(flatten)]
     against: Against,
     #[command(flatten)]
     files: Files,
 }
 
-/// Sizes of the scenarios of letters and pictures: `letters`, `fan-group`, `away`, `album`.
+/// Sizes of the scenarios of letters and pictures: `letters`, `fan-group`, `away`, `album`, `live`.
 #[derive(Debug, Args)]
 struct InboxSizes {
-    /// Letters: people who write to each other, instead of the scenario's.
+    /// Letters: people who write to each other; live: followers; instead of the scenario's.
     #[arg(long)]
     users: Option<u32>,
     /// Group: members, instead of the scenario's.
@@ -74,6 +77,23 @@ impl InboxSizes {
             secs: self.secs,
         }
     }
+}
+
+/// The push service that the scenario `live` plays.
+#[derive(Debug, Args)]
+struct PushArgs {
+    /// Live: address of the push service that the run plays.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    push_listen: SocketAddr,
+    /// Live: name of the push service in its URLs, which its certificate has.
+    #[arg(long, value_name = "NAME", default_value = "localhost")]
+    push_host: String,
+    /// Live: PEM file with the certificate of the push service, of an authority that the server trusts.
+    #[arg(long, value_name = "FILE")]
+    push_cert: Option<PathBuf>,
+    /// Live: PEM file with the key of this certificate.
+    #[arg(long, value_name = "FILE")]
+    push_key: Option<PathBuf>,
 }
 
 /// Files of the report.
@@ -150,7 +170,13 @@ impl Run {
     /// Runs a scenario of letters as often as asked, and returns the worst exit code.
     fn execute_inbox(self, mut scenario: InboxScenario) -> Result<u8, LoadtestError> {
         scenario.resize(&self.sizes.sizes()).map_err(|error| LoadtestError::Usage(error.to_string()))?;
-        let options = self.against.options();
+        let push = PushService {
+            listen: self.push.push_listen,
+            host: self.push.push_host,
+            cert: self.push.push_cert,
+            key: self.push.push_key,
+        };
+        let options = RunOptions { push, ..self.against.options() };
         let not_for_letters = [
             ("--viewers", self.viewers.is_some()),
             ("--recording", self.recording.is_some()),

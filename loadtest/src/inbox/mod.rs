@@ -9,8 +9,10 @@ mod board;
 mod device;
 mod fan_group;
 mod letters;
+mod live;
 mod picture;
 mod progress;
+mod push_service;
 mod report;
 mod run;
 mod scenario;
@@ -21,5 +23,5 @@ mod socket;
 pub use report::{InboxReport, summary};
 pub use run::run;
 pub use scenario::{
-    AlbumLoad, AwayLoad, FanGroupLoad, InboxScenario, LettersLoad, Load, SHIPPED, Sizes, shipped,
+    AlbumLoad, AwayLoad, FanGroupLoad, InboxScenario, LettersLoad, LiveLoad, Load, SHIPPED, Sizes, shipped,
 };

@@ -13,7 +13,7 @@ use super::report::{InboxReport, Measured};
 use super::scenario::{InboxScenario, Load};
 use super::sender::Sent;
 use super::site::Site;
-use super::{album, away, fan_group, letters};
+use super::{album, away, fan_group, letters, live};
 use crate::descriptors;
 use crate::error::LoadtestError;
 use crate::measure::figure::Figures;
@@ -41,6 +41,7 @@ pub async fn run(scenario: &InboxScenario, options: &RunOptions) -> Result<Inbox
         Load::Away(load) => load.devices,
         // Connections are kept in a pool.
         Load::Album(_) => 0,
+        Load::Live(load) => (f64::from(load.followers) * load.opening_share).ceil() as u32,
     };
     if devices > fit {
         return Err(LoadtestError::Usage(format!(
@@ -65,6 +66,7 @@ pub async fn run(scenario: &InboxScenario, options: &RunOptions) -> Result<Inbox
         Load::FanGroup(load) => fan_group::run(site, load, &mut course).await,
         Load::Away(load) => away::run(site, load, &mut course).await,
         Load::Album(load) => album::run(site, load, &mut course).await,
+        Load::Live(load) => live::run(site, load, &options.push, &mut course).await,
     };
     course.progress.finish();
     listening.abort();

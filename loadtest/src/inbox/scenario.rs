@@ -6,15 +6,16 @@ use crate::scenario::ScenarioError;
 use crate::scenario::threshold::Threshold;
 
 /// Names and texts of the built-in scenarios of letters.
-pub const SHIPPED: [(&str, &str); 4] = [
+pub const SHIPPED: [(&str, &str); 5] = [
     ("letters", include_str!("../../scenarios/letters.yaml")),
     ("fan-group", include_str!("../../scenarios/fan-group.yaml")),
     ("away", include_str!("../../scenarios/away.yaml")),
     ("album", include_str!("../../scenarios/album.yaml")),
+    ("live", include_str!("../../scenarios/live.yaml")),
 ];
 
 /// Keys of which a scenario has one.
-const KINDS: [&str; 4] = ["letters:", "fan_group:", "away:", "album:"];
+const KINDS: [&str; 5] = ["letters:", "fan_group:", "away:", "album:", "live:"];
 
 /// Returns the text of a built-in scenario of letters; `None` for an unknown name.
 #[must_use]
@@ -22,7 +23,7 @@ pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
 }
 
-/// A scenario of letters. It has one of `letters`, `fan_group`, `away` and `album`.
+/// A scenario of letters. It has one of `letters`, `fan_group`, `away`, `album` and `live`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InboxScenario {
@@ -46,6 +47,9 @@ pub struct InboxScenario {
     /// People who upload and read pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub album: Option<AlbumLoad>,
+    /// Followers of a host who goes live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveLoad>,
     /// Time after the last letter in which letters may still arrive at attached devices. Default 3, 1 to 60.
     #[serde(default = "settle_secs")]
     pub settle_secs: f64,
@@ -114,6 +118,21 @@ pub struct AlbumLoad {
     pub secs: f64,
 }
 
+/// Followers of a host who goes live, each with a browser that takes notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveLoad {
+    /// Number of followers. 1 to 1,000,000.
+    pub followers: u32,
+    /// Share of told followers who join the room at once; the server's `push.live.opening_share`.
+    pub opening_share: f64,
+    /// Joins a second that the server's pace plans: what gateways admit, times `push.live.admit_share`, or
+    /// the most notifications a second, times the opening share.
+    pub planned_joins_per_s: f64,
+    /// Longest time from the request to the last notification, in seconds.
+    pub secs: f64,
+}
+
 /// The kind of a scenario's load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Load {
@@ -125,6 +144,8 @@ pub enum Load {
     Away(AwayLoad),
     /// People who upload and read pictures.
     Album(AlbumLoad),
+    /// Followers of a host who goes live.
+    Live(LiveLoad),
 }
 
 /// Sizes of the command line, in place of the scenario's.
@@ -181,7 +202,7 @@ impl InboxScenario {
     pub fn load(&self) -> Load {
         let letters = self.letters.map(Load::Letters);
         let load = letters.or(self.fan_group.map(Load::FanGroup)).or(self.away.map(Load::Away));
-        let load = load.or(self.album.map(Load::Album));
+        let load = load.or(self.album.map(Load::Album)).or(self.live.map(Load::Live));
         load.expect("a checked scenario has one load")
     }
 
@@ -208,6 +229,10 @@ impl InboxScenario {
             album.per_s = left.rate.take().unwrap_or(album.per_s);
             album.secs = left.secs.take().unwrap_or(album.secs);
         }
+        if let Some(live) = &mut self.live {
+            live.followers = left.users.take().unwrap_or(live.followers);
+            live.secs = left.secs.take().unwrap_or(live.secs);
+        }
         if left != Sizes::default() {
             let text = format!("{} has no such size: {left:?}", self.name);
             return Err(ScenarioError::Values(vec![text]));
@@ -223,10 +248,15 @@ impl InboxScenario {
                 wrong.push(format!("{key} = {value}: must be {min} to {max}"));
             }
         };
-        let loads =
-            [self.letters.is_some(), self.fan_group.is_some(), self.away.is_some(), self.album.is_some()];
+        let loads = [
+            self.letters.is_some(),
+            self.fan_group.is_some(),
+            self.away.is_some(),
+            self.album.is_some(),
+            self.live.is_some(),
+        ];
         range(
-            "letters, fan_group, away, album (number of them)",
+            "letters, fan_group, away, album, live (number of them)",
             loads.into_iter().map(f64::from).sum(),
             1.0,
             1.0,
@@ -256,6 +286,12 @@ impl InboxScenario {
             range("album.side_px", load.side_px.into(), 16.0, 4_000.0);
             range("album.reads", load.reads.into(), 0.0, 1_000.0);
             range("album.secs", load.secs, 1.0, 3_600.0);
+        }
+        if let Some(load) = &self.live {
+            range("live.followers", load.followers.into(), 1.0, 1e6);
+            range("live.opening_share", load.opening_share, 0.0, 1.0);
+            range("live.planned_joins_per_s", load.planned_joins_per_s, 0.1, 1e6);
+            range("live.secs", load.secs, 1.0, 3_600.0);
         }
         if barrage_protocol::RoomId::parse(&self.room).is_err() {
             wrong.push(format!("room = {}: must be short and of A-Z a-z 0-9 _ -", self.room));

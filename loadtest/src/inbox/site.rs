@@ -9,6 +9,7 @@ use barrage_tls::ClientTls;
 use barrage_token::{Keyring, Role};
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 
 use crate::error::LoadtestError;
 use crate::net::http::{Call, Encoded, HttpError, Pool, Target};
@@ -37,6 +38,8 @@ pub(super) struct Site {
     /// Hosts of media that entry names; none where the server has no media.
     pub(super) media: Vec<Pool>,
     keyring: Keyring,
+    /// Admin listener, when the options name it.
+    admin: Option<Pool>,
     /// Beginning of the names of this run's users: they have written to nobody before.
     prefix: String,
     next_source: Cell<u32>,
@@ -52,9 +55,12 @@ impl Site {
         };
         let (tls, keyring) = (options.tls()?, setup::keyring(key)?);
         let (target, _) = Target::resolve(&options.target, &tls).await.map_err(LoadtestError::cannot)?;
-        if let Some(admin) = &options.admin {
+        let mut admin = None;
+        if let Some(url) = &options.admin {
             let token = setup::mint(&keyring, "load-admin", Role::Admin, TOKEN_SECS)?;
-            setup::make_room(admin, &tls, &token, room).await?;
+            setup::make_room(url, &tls, &token, room).await?;
+            let (target, _) = Target::resolve(url, &tls).await.map_err(LoadtestError::cannot)?;
+            admin = Some(Pool::new(target, 1, 0, ANSWER_MAX));
         }
         let entry = Pool::new(target, CONNECTIONS_MAX, u32::MAX / 2, ANSWER_MAX);
         setup::look_at(&entry, room).await?;
@@ -66,6 +72,7 @@ impl Site {
             uplinks: Vec::new(),
             media: Vec::new(),
             keyring,
+            admin,
             prefix,
             next_source: Cell::new(0),
         };
@@ -120,6 +127,26 @@ impl Site {
         encoded: Encoded,
     ) -> Result<(StatusCode, Bytes), HttpError> {
         self.uplinks[user as usize % self.uplinks.len()].call_as(call, encoded).await
+    }
+
+    /// Sends a request to the admin listener, once, and returns its answer.
+    pub(super) async fn admin<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> Result<T, LoadtestError> {
+        let Some(admin) = &self.admin else {
+            return Err(LoadtestError::Usage("a host who goes live needs --admin".into()));
+        };
+        let token = setup::mint(&self.keyring, "load-admin", Role::Admin, TOKEN_SECS)?;
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let answer = admin.call(&Call { method, path, token: Some(&token), body, fields: &[] }).await;
+        let (status, body) = answer.map_err(|error| LoadtestError::cannot_run(path, error))?;
+        if !status.is_success() {
+            return Err(LoadtestError::cannot(format!("{path}: {}", refusal(status, &body))));
+        }
+        serde_json::from_slice(&body).map_err(|error| LoadtestError::cannot_run(path, error))
     }
 
     /// Sends a request of the preparation until it succeeds. Returns the body of the answer.

@@ -57,12 +57,13 @@ pub const STATISTICS: [(&str, f64); 5] =
 pub const LATENCIES: [&str; 6] = ["chat", "gift", "post", "join", "reconnect", "history"];
 
 /// Latencies of letters, as prefixes of a statistic: from the intended send to a device, to the last device of a
-/// group, from the connect to `attached`, of the sync of a device, and of one that was away for a month.
-pub const INBOX_LATENCIES: [&str; 8] =
-    ["letter", "last", "attach", "sync", "away", "upload", "ready", "read"];
+/// group, from the connect to `attached`, of the sync of a device, and of one that was away for a month; of pictures; from
+/// the start of a stream to a follower's notification, and from there to the room.
+pub const INBOX_LATENCIES: [&str; 10] =
+    ["letter", "last", "attach", "sync", "away", "upload", "ready", "read", "push", "open"];
 
 /// Figures of letters other than latencies, with their units and descriptions.
-pub const INBOX_OTHERS: [(&str, Unit, &str); 13] = [
+pub const INBOX_OTHERS: [(&str, Unit, &str); 18] = [
     ("letters_per_s", Unit::Number, "letters and items of groups accepted per second, on average"),
     ("letters.refused", Unit::Share, "letters and items of groups refused with a code"),
     ("letters.failed", Unit::Share, "letters and items of groups without an answer"),
@@ -80,6 +81,11 @@ pub const INBOX_OTHERS: [(&str, Unit, &str); 13] = [
         Unit::Number,
         "pictures with another digest, and forms with other bytes than announced",
     ),
+    ("pushes.missing", Unit::Share, "followers who were not notified that their host is live"),
+    ("pushes.twice", Unit::Number, "notifications beyond the first one of each follower"),
+    ("joins_per_s.peak", Unit::Number, "joins of notified followers in the busiest second"),
+    ("joins.of_plan", Unit::Share, "that peak, as a part of the joins a second that the pace plans"),
+    ("joins.failed", Unit::Share, "followers who opened the room and could not join"),
 ];
 
 /// Figures other than latencies, with their units and descriptions.

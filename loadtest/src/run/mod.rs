@@ -68,8 +68,30 @@ pub struct RunOptions {
     pub seed: u64,
     /// Role of the senders, when this process signs their tokens.
     pub senders: Role,
+    /// Push service that the run plays, for followers of a host who goes live.
+    pub push: PushService,
     /// Whether progress is hidden, as for scripts.
     pub quiet: bool,
+}
+
+/// Push service of browsers that a run plays. The server must reach and trust it.
+#[derive(Debug, Clone)]
+pub struct PushService {
+    /// Address of the service.
+    pub listen: SocketAddr,
+    /// Name in its URLs, which its certificate has.
+    pub host: String,
+    /// PEM file with its certificate.
+    pub cert: Option<PathBuf>,
+    /// PEM file with the key of the certificate.
+    pub key: Option<PathBuf>,
+}
+
+impl Default for PushService {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        PushService { listen, host: "localhost".into(), cert: None, key: None }
+    }
 }
 
 /// Runs a scenario to its end. A run that can be judged is no error, whatever the verdict.

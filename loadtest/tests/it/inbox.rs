@@ -1,6 +1,8 @@
 //! Scenarios of letters against the real server: what the tester counts is what the server did.
 
-use barrage_testkit::{Server, ServerOptions};
+use std::ffi::OsStr;
+
+use barrage_testkit::{Server, ServerOptions, certificates};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -9,6 +11,10 @@ use crate::site::{LOADTEST, barrage, said};
 
 /// Runs a scenario of letters, which must pass, and returns its report.
 async fn passes(server: &Server, scenario: &str) -> Value {
+    passes_with(server, scenario, &[]).await
+}
+
+async fn passes_with(server: &Server, scenario: &str, more: &[&OsStr]) -> Value {
     let folder = TempDir::new().unwrap();
     let (file, json) = (folder.path().join("load.yaml"), folder.path().join("report.json"));
     // No time is judged: other tests run beside this one.
@@ -17,7 +23,7 @@ async fn passes(server: &Server, scenario: &str) -> Value {
     let target = format!("http://{}", server.public);
     let mut command = Command::new(LOADTEST);
     command.arg("run").arg(&file).args(["--quiet", "--target", &target, "--token-key"]);
-    command.arg(server.data_dir().join("token.key")).arg("--json").arg(&json);
+    command.arg(server.data_dir().join("token.key")).arg("--json").arg(&json).args(more);
     let output = command.output().await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap()
@@ -85,4 +91,42 @@ async fn wrong_use_of_a_scenario_of_letters_is_said() {
         assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", said(&output));
         assert!(said(&output).contains(expected), "{arguments:?}: {}", said(&output));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followers_of_a_live_host_are_notified_once_and_join_at_the_pace() {
+    let folder = TempDir::new().unwrap();
+    certificates::make(folder.path());
+    let set = |name: &str, value: &str| (format!("BARRAGE_{name}"), value.to_owned());
+    let environment = vec![
+        set("CA_FILE", &folder.path().join("ca.pem").to_string_lossy()),
+        set("PUSH__CONTACT", "mailto:ops@example.com"),
+        set("PUSH__ALLOW_NETWORKS", r#"["127.0.0.0/8", "::1/128"]"#),
+        set("PUSH__LIVE__AHEAD_SECS", "0"),
+        set("PUSH__LIVE__NOTICES_PER_S_MAX", "40"),
+    ];
+    let server = Server::start(&barrage(), ServerOptions { environment, ..ServerOptions::default() }).await;
+    let live = "live: {followers: 80, opening_share: 0.5, planned_joins_per_s: 20, secs: 60}\nthresholds: \
+                [pushes.missing == 0, pushes.twice == 0, joins.failed == 0, push.max > 1s, open.max > 0ms]\n";
+    let admin = format!("http://{}", server.admin);
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let more = [
+        OsStr::new("--admin"),
+        OsStr::new(&admin),
+        OsStr::new("--push-cert"),
+        cert.as_os_str(),
+        OsStr::new("--push-key"),
+        key.as_os_str(),
+    ];
+    let report = passes_with(&server, live, &more).await;
+    let counts = &report["counts"];
+    assert_eq!(
+        (&counts["followers"], &counts["pushes"], &counts["joins"]),
+        (&80.into(), &80.into(), &40.into())
+    );
+    assert_eq!(counts["told by the server"], 80, "{report}");
+    // Two seconds of notices: not all at once.
+    let peak = report["figures"]["joins_per_s.peak"].as_f64().unwrap();
+    assert!((10.0..=30.0).contains(&peak), "{report}");
+    assert!((server.metric("barrage_push_live_followers_total").await - 80.0).abs() < 0.5);
 }
