@@ -120,7 +120,7 @@ test('a program in Node.js without a WebSocket hears and sends by the event stre
   assert.equal(stdout.trim(), 'broadcast sse moderator from a program');
 });
 
-test('a page and a program without a room are in step with an inbox', async () => {
+test('a page and programs are in step with an inbox, with a room and without', async () => {
   const program = (options, shown) => `
     import { connectInbox, MemoryStore, openInbox } from '${new URL('../packages/client/src/letters.ts', import.meta.url).pathname}';
     const connection = connectInbox({ entry: '${server.origin}', ${options} });
@@ -160,9 +160,37 @@ test('a page and a program without a room are in step with an inbox', async () =
   let heard = '';
   running.stdout.on('data', (some) => (heard += some));
   await until('the event stream', () => heard.startsWith('sse'));
+  // A program in a room, over its event stream, which begins again to get bells.
+  const inRoom = `
+    import { join } from '${new URL('../packages/client/src/index.ts', import.meta.url).pathname}';
+    import { MemoryStore, openInbox } from '${new URL('../packages/client/src/letters.ts', import.meta.url).pathname}';
+    const streams = [];
+    const counted = (url, init) => {
+      const { pathname, searchParams } = new URL(url);
+      if (pathname.endsWith('/sse')) streams.push(searchParams.get('inbox'));
+      return fetch(url, init);
+    };
+    const room = join({ entry: '${server.origin}', room: 'demo', ${token}, WebSocket: null, fetch: counted });
+    const inbox = openInbox(room, { store: async () => new MemoryStore() });
+    let bells = 0;
+    room.on('mail', ({ type }) => (type === 'bell' ? (bells += 1) : console.log(type)));
+    inbox.on('change', () => {
+      if (inbox.unread < 2) return;
+      console.log(bells > 0, streams.join());
+      inbox.close();
+      room.close();
+    });`;
+  await writeFile(join(out, 'inbox_room.mjs'), inRoom);
+  const inRoomBundle = { ...bundle, ssr: join(out, 'inbox_room.mjs'), outDir: join(out, 'inbox_room') };
+  await build({ configFile: false, root: out, logLevel: 'warn', build: inRoomBundle, ssr: { noExternal: true } });
+  const inRoomRunning = execFile('node', [join(out, 'inbox_room/program.mjs')], { timeout: 60_000 });
+  let heardInRoom = '';
+  inRoomRunning.stdout.on('data', (some) => (heardInRoom += some));
+  await until('the stream with bells', () => heardInRoom === 'attached\n');
   await write('one');
   await write('two');
   await shows(shown, 'ended zoe one,two');
   await until('the program', () => heard === 'sse\nended zoe one,two\n');
+  await until('the program in a room', () => heardInRoom === 'attached\ntrue ,true\n');
   await shown.context().close();
 });

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { onTestFinished, test } from 'vitest';
 import { Book } from '../src/letters/book.ts';
 import { connectInbox, MemoryStore, openInbox } from '../src/letters.ts';
-import { pass, refused, settle, until, World } from './world.mjs';
+import { batch, HELLO, pass, refused, settle, until, World } from './world.mjs';
 
 const vectors = JSON.parse(await readFile(new URL('../../../../services/client/vectors/inbox.json', import.meta.url), 'utf8'));
 const D = 'd.00112233445566778899aabbccddeeff';
@@ -303,4 +303,44 @@ test('where WebSockets do not pass, bells of an event stream take the place of m
   write({ type: 'bell' });
   await until('the answer', () => inbox.unread === 2);
   assert.equal(new URL(world.asked('/v1/inbox')[1].url).searchParams.has('wait_secs'), false);
+});
+
+test('a room over an event stream gets bells, and begins its stream again for them once', async () => {
+  const world = new World();
+  const streams = [];
+  const fetch = async (url, init) => {
+    const { pathname, searchParams } = new URL(url);
+    // The server waits, where nothing has changed.
+    if (pathname === '/v1/inbox' && searchParams.has('wait_secs')) await new Promise((resolve) => setTimeout(resolve, 5_000));
+    if (pathname !== '/v1/rooms/demo/sse') return world.fetch(url, init);
+    const stream = { url: new URL(url), isCut: false };
+    init.signal.addEventListener('abort', () => (stream.isCut = true));
+    const body = new ReadableStream({ start: (controller) => (stream.write = (frame) => controller.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(frame)}\n\n`))) });
+    streams.push(stream);
+    return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
+  };
+  world.entry.downlinks = [{ transport: 'sse', url: 'http://g.example/v1/rooms/demo/sse?ticket=one', gateway: 'g' }];
+  world.answers['/v1/inbox'] = { cursor: 'c5', version: 5, unread: 1, conversations: [row(1, 1, { items: [item(1)] })] };
+  const room = world.join({ token: () => 'a.b.c', fetch, WebSocket: null });
+  const inbox = openInbox(room, { store: async () => new MemoryStore() });
+  await until('a stream', () => streams.length === 1);
+  streams[0].write({ ...HELLO, user: 'ann' });
+  await until('another stream', () => streams.length === 2);
+  const query = ({ url: { searchParams } }) => ['inbox', 'after', 'ticket'].map((name) => searchParams.get(name));
+  assert.deepEqual(streams.map(query), [[null, null, 'one'], ['true', '10', null]]);
+  assert.ok(streams[0].isCut);
+  streams[1].write({ ...HELLO, user: 'ann', resume: true });
+  streams[1].write({ type: 'attached', user: 'ann' });
+  streams[1].write(batch(10, 11));
+  await until('the inbox', () => inbox.unread === 1 && room.sequences.length === 1);
+  await pass(10_000);
+  const asked = world.asked('/v1/inbox').length;
+  await pass(20_000);
+  streams[1].write({ type: 'batch', room: 'demo', previous: 11, sequence: 11, messages: [] });
+  await pass(10_000);
+  assert.equal(world.asked('/v1/inbox').length, asked, 'nothing is asked by a timer');
+  world.answers['/v1/inbox'] = { cursor: 'c6', version: 6, unread: 2, conversations: [row(2, 2)] };
+  streams[1].write({ type: 'bell' });
+  await settle();
+  assert.deepEqual([inbox.unread, world.asked('/v1/inbox').length, streams.length, room.state.kind], [2, asked + 1, 2, 'open']);
 });

@@ -5,12 +5,15 @@ import type { Dial } from './channel.ts';
 import { closeOf } from './refusals.ts';
 import { clientFacts } from '../facts.ts';
 import { ANSWER_WAIT_MS, HttpChannel } from './http_channel.ts';
-import { CLOSE_ABNORMAL, readFrame } from '../protocol/frames.ts';
+import type { Host } from '../host.ts';
+import { CLOSE_ABNORMAL, readFrame, type ClientFrame } from '../protocol/frames.ts';
 
 /** Largest event in characters. A larger one ends the channel. */
 const EVENT_MAX = 8 * 1024 * 1024;
 /** Heartbeat intervals of silence after which the channel is abandoned. */
 const SILENT_HEARTBEATS = 1.5;
+/** Rooms with an inbox: their streams ask for its bells. */
+const WITH_INBOX = new WeakSet<Host>();
 
 export class EventStream extends HttpChannel {
   readonly transport = 'sse';
@@ -18,19 +21,47 @@ export class EventStream extends HttpChannel {
   #silenceMs = ANSWER_WAIT_MS;
   /** Close code of the refusal that came as the last event. */
   #end = CLOSE_ABNORMAL;
+  /** Number of the request whose events count. */
+  #run = 0;
 
   constructor(dial: Dial) {
     super(dial);
-    void this.#read().catch((error: unknown) => this.fail(error));
+    this.#begin();
+  }
+
+  /** Takes `attach` and `detach`, beside what the poll resource takes. */
+  override send(frame: ClientFrame): void {
+    const { host } = this.dial;
+    if (frame.type === 'detach') WITH_INBOX.delete(host);
+    if (frame.type === 'attach' && !WITH_INBOX.has(host)) {
+      WITH_INBOX.add(host);
+      // A stream gets bells from its beginning alone: it begins again, once the hello of this one is taken, behind its position.
+      queueMicrotask(() => {
+        if (this.done) return;
+        this.abort();
+        this.#begin();
+      });
+    }
+    super.send(frame);
   }
 
   protected override stopped(): void {
     clearTimeout(this.#silence);
   }
 
-  async #read(): Promise<void> {
+  #begin(): void {
+    const run = ++this.#run;
+    this.#read(run).catch((error: unknown) => {
+      if (run === this.#run) this.fail(error);
+    });
+  }
+
+  async #read(run: number): Promise<void> {
     this.#alive();
     const url = new URL(this.dial.url);
+    // A ticket is for one request.
+    if (run > 1) url.searchParams.delete('ticket');
+    if (WITH_INBOX.has(this.dial.host)) url.searchParams.set('inbox', 'true');
     const { after } = this.dial.join();
     if (after !== null) url.searchParams.set('after', String(after));
     url.searchParams.set('client', JSON.stringify(clientFacts(this.dial.host)));
@@ -42,6 +73,7 @@ export class EventStream extends HttpChannel {
     const events = new EventText();
     for (;;) {
       const { done, value } = await reader.read();
+      if (run !== this.#run) return;
       if (done || this.done) break;
       this.#alive();
       for (const data of events.take(value)) this.#event(data, open);

@@ -46,8 +46,13 @@ export abstract class HttpChannel implements Channel {
 
   leave(): void {
     this.#done = true;
-    for (const abort of [...this.#requests]) abort();
+    this.abort();
     this.stopped();
+  }
+
+  /** Ends the requests that have no whole answer. */
+  protected abort(): void {
+    for (const abort of [...this.#requests]) abort();
   }
 
   abandon(): void {

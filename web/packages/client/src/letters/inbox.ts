@@ -13,7 +13,7 @@ const RETRY_MS = 5_000;
 const OVERTAKEN_MS = [250, 30_000] as const;
 /** Time in which read places are gathered into one request. */
 const READS_MS = 300;
-/** Longest wait of the server for a change, over transports without mail: below the timeout of a request. */
+/** Longest wait of the server for a change, over long polls, and at servers without bells: below the timeout of a request. */
 const POLL_SECS = 5;
 /** Items of a page of the history. */
 const PAGE = 50;
@@ -71,6 +71,8 @@ export class Inbox {
   #queue: Promise<void> = Promise.resolve();
   #asking = false;
   #asksAgain = false;
+  /** Whether the connection of now brings mail or bells, so that nothing is asked by a timer. */
+  #isRung = false;
   /** Answers in a row that mail has overtaken. */
   #overtaken = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -86,7 +88,10 @@ export class Inbox {
   ) {
     this.#enders = [
       room.on('mail', (frame) => this.#later(() => this.#frame(frame))),
-      room.on('state', () => this.#poll()),
+      room.on('state', ({ kind }) => {
+        this.#isRung &&= kind === 'open';
+        this.#poll();
+      }),
       room.on('hello', ({ user = '' }) => (room.rings ? void this.#later(() => this.#frame({ type: 'attached', user })) : room.attach('attach'))),
       () => room.attach('detach'),
     ];
@@ -234,7 +239,10 @@ export class Inbox {
   }
 
   async #frame(frame: MailFrame): Promise<void> {
-    if (frame.type === 'attached') await this.#belongsTo(frame.user);
+    if (frame.type === 'attached') {
+      this.#isRung = true;
+      await this.#belongsTo(frame.user);
+    }
     const book = this.#book;
     if (!book) return;
     const before = book.version;
@@ -342,10 +350,10 @@ export class Inbox {
     return [{ conversation, item: { ...item, recalled: true } }];
   }
 
-  /** Over transports without mail, the server answers when something has changed. */
+  /** Over transports without mail and bells, the server answers when something has changed. */
   #poll(): void {
     const { state } = this.room;
-    if (this.room.rings || this.#closed || this.#asking || state.kind !== 'open' || state.transport === 'ws') return;
+    if (this.#isRung || this.room.rings || this.#closed || this.#asking || state.kind !== 'open' || state.transport === 'ws') return;
     const { user } = this.room;
     if (user === null) return;
     void this.#later(() => this.#belongsTo(user)).then(() => this.#ask(POLL_SECS));
