@@ -212,7 +212,8 @@ impl Settings {
                 self.room_emotes.insert(room, emotes);
             }
             (SettingKey::Emotes(Some(room)), _) => self.room_emotes.remove(&room),
-            (SettingKey::RemovedMedium(digest), Some(Setting::RemovedAtMs(at_ms))) => {
+            // 0 is the time of a removal that was lifted.
+            (SettingKey::RemovedMedium(digest), Some(Setting::RemovedAtMs(at_ms))) if at_ms > 0 => {
                 self.removed_media.insert(digest, at_ms);
             }
             (SettingKey::RemovedMedium(digest), _) => self.removed_media.remove(&digest),

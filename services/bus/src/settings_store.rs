@@ -117,6 +117,7 @@ impl Settings {
             | Change::Switch { .. }
             | Change::Sampling(_)
             | Change::Revoke { .. }
+            | Change::AllowMedium { .. }
             | Change::Partitions(_)
             | Change::PartitionsReady
             | Change::Place { .. } => Ok(()),

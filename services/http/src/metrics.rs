@@ -81,6 +81,7 @@ pub const ROUTES: &[&str] = &[
     "/v1/rooms/{room}/roles/{user}",
     "/v1/rooms/{room}/sse",
     "/v1/rooms/{room}/tokens",
+    "/v1/rooms/{room}/media",
     "/v1/rooms/{room}/words",
     "/v1/rooms/{room}/words/test",
     "/v1/rooms/{room}/ws",

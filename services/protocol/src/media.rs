@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::id::MediaReference;
+use crate::id::{MediaReference, Sequence, UserId};
 
 /// Maximum variants of one medium.
 pub const VARIANTS_MAX: usize = 8;
@@ -90,6 +90,46 @@ pub struct ReferenceAnswer {
     pub expires_ms: u64,
     /// The medium, with addresses for the caller.
     pub media: MediaView,
+}
+
+/// Maximum media in one page of a room's gallery.
+pub const GALLERY_LIMIT_MAX: usize = 200;
+
+/// Answer of `GET /v1/rooms/{room}/media`: what messages of a room show, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoomMedia {
+    /// A page of media, one for each message; fewer than `limit`, or none, do not mean the end.
+    pub media: Vec<RoomMedium>,
+    /// `before` of the next page; absent when no older message has a medium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Sequence>,
+}
+
+/// A medium in a message of a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RoomMedium {
+    /// Position of the message, by which `remove_media` and `recall` name it.
+    pub sequence: Sequence,
+    /// Unix time in milliseconds at which the server accepted the message.
+    pub at_ms: u64,
+    /// Author of the message.
+    pub user: UserId,
+    /// Name of the author at that time.
+    pub name: String,
+    /// Whether readers of the room still see the medium.
+    pub state: RoomMediumState,
+    /// The medium; the first variant is the smallest. Without addresses once it was removed.
+    pub media: MediaView,
+}
+
+/// Whether readers of a room see the medium of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomMediumState {
+    /// Readers see the medium.
+    Shown,
+    /// The medium was removed everywhere; the message stays without it.
+    Removed,
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ pub struct SpeakRules {
     /// Least role that may post pictures and stickers; off by default.
     #[serde(skip_serializing_if = "is_default")]
     pub media_role_min: MediaRole,
+    /// Whether pictures of viewers wait in the room's reviews until a moderator approves them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub media_review: bool,
 }
 
 /// Least role that may post pictures, or that nobody may.
@@ -75,6 +78,7 @@ impl Default for SpeakRules {
             links_off: false,
             placed_role_min: RoomRole::Moderator,
             media_role_min: MediaRole::Off,
+            media_review: false,
         }
     }
 }
@@ -107,6 +111,8 @@ pub enum SpeakRule {
     PlacedRoleMin(RoomRole),
     /// Least role that may post pictures and stickers, or `off`.
     MediaRoleMin(MediaRole),
+    /// Whether pictures of viewers wait for a moderator.
+    MediaReview(bool),
 }
 
 impl SpeakRule {
@@ -122,6 +128,7 @@ impl SpeakRule {
             SpeakRule::LinksOff(_) => "links_off",
             SpeakRule::PlacedRoleMin(_) => "placed_role_min",
             SpeakRule::MediaRoleMin(_) => "media_role_min",
+            SpeakRule::MediaReview(_) => "media_review",
         }
     }
 }
@@ -139,6 +146,7 @@ impl SpeakRules {
             SpeakRule::LinksOff(on) => self.links_off = on,
             SpeakRule::PlacedRoleMin(role) => self.placed_role_min = role,
             SpeakRule::MediaRoleMin(role) => self.media_role_min = role,
+            SpeakRule::MediaReview(on) => self.media_review = on,
         }
         self
     }
@@ -155,6 +163,7 @@ impl SpeakRules {
             links_off: self.links_off || other.links_off,
             placed_role_min: self.placed_role_min.max(other.placed_role_min),
             media_role_min: self.media_role_min.max(other.media_role_min),
+            media_review: self.media_review || other.media_review,
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) fn sqlite() -> Migrator {
         ("polls", include_str!("../migrations/sqlite/0007_polls.sql")),
         ("accounts", include_str!("../migrations/sqlite/0008_accounts.sql")),
         ("media", include_str!("../migrations/sqlite/0009_media.sql")),
+        ("gallery", include_str!("../migrations/sqlite/0010_gallery.sql")),
     ])
 }
 
@@ -33,6 +34,7 @@ pub(crate) fn postgres() -> Migrator {
         ("polls", include_str!("../migrations/postgres/0005_polls.sql")),
         ("accounts", include_str!("../migrations/postgres/0006_accounts.sql")),
         ("media", include_str!("../migrations/postgres/0007_media.sql")),
+        ("gallery", include_str!("../migrations/postgres/0008_gallery.sql")),
     ])
 }
 

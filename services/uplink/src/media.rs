@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use barrage_bus::{Bus, Change};
 use barrage_protocol::code::Refusal;
+use barrage_protocol::media::{RoomMedium, RoomMediumState};
+use barrage_protocol::post::HistoryMessage;
 use barrage_protocol::{Code, Digest, MediaKind, MediaReference, MediaView, UserId};
 use barrage_token::AddressKeys;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// Reads references to media and signs addresses, without a question to the role media. Without keys, messages have no
 /// media. What was removed everywhere is in no message.
@@ -54,6 +56,25 @@ impl MediaLinks {
         RawValue::from_string(renewed).ok()
     }
 
+    /// Gives a body that waits for a moderator addresses that are signed now.
+    pub(crate) fn renew(&self, body: &mut Value) {
+        let (Some(keys), Ok(media)) = (&self.keys, MediaView::deserialize(&body["media"])) else { return };
+        body["media"] = match self.is_removed(media.digest) {
+            true => Value::Null,
+            false => json!(keys.with_addresses(&media, now_secs())),
+        };
+    }
+
+    /// Returns the medium of a stored message for the gallery of its room; `None` for a message without one.
+    pub(crate) fn of_room(&self, message: &HistoryMessage) -> Option<RoomMedium> {
+        let Body { user, name, media } = serde_json::from_str(message.body.get()).ok()?;
+        let (state, media) = match (self.is_removed(media.digest), &self.keys) {
+            (false, Some(keys)) => (RoomMediumState::Shown, keys.with_addresses(&media, now_secs())),
+            _ => (RoomMediumState::Removed, without_addresses(media)),
+        };
+        Some(RoomMedium { sequence: message.sequence, at_ms: message.at_ms, user, name, state, media })
+    }
+
     fn is_removed(&self, digest: Digest) -> bool {
         self.bus.settings().borrow().removed_media.contains_key(&digest)
     }
@@ -62,6 +83,20 @@ impl MediaLinks {
         let none = || Refusal::new(Code::Forbidden, "media: this server takes no pictures in messages");
         self.keys.as_deref().ok_or_else(none)
     }
+}
+
+/// What the gallery takes out of a body.
+#[derive(Deserialize)]
+struct Body {
+    user: UserId,
+    #[serde(default)]
+    name: String,
+    media: MediaView,
+}
+
+fn without_addresses(mut media: MediaView) -> MediaView {
+    media.variants.iter_mut().for_each(|variant| variant.url.clear());
+    media
 }
 
 /// Returns the medium of a message that a moderator removes everywhere.
@@ -86,6 +121,18 @@ pub(crate) async fn remove(bus: &dyn Bus, digest: Digest) -> Result<u64, Refusal
     let at_ms = barrage_clock::unix_ms();
     bus.change(Change::RemoveMedium { digest, at_ms }).await?;
     Ok(bus.settings().borrow().removed_media.get(&digest).copied().unwrap_or(at_ms))
+}
+
+/// Lifts the removal of a medium: its file may be uploaded again.
+///
+/// # Errors
+/// `not_found` for a medium that is not removed, or a refusal when the settings cannot be changed now.
+pub(crate) async fn allow(bus: &dyn Bus, digest: Digest) -> Result<(), Refusal> {
+    if !bus.settings().borrow().removed_media.contains_key(&digest) {
+        return Err(Refusal::new(Code::NotFound, "digest: no medium of this digest was removed everywhere"));
+    }
+    bus.change(Change::AllowMedium { digest }).await?;
+    Ok(())
 }
 
 fn now_secs() -> u64 {

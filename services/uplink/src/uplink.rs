@@ -142,6 +142,7 @@ impl Uplink {
             control: control.clone(),
             audit: Arc::clone(&audit),
             metrics: metrics.clone(),
+            media: media.clone(),
         }));
         let words = Arc::new(WordsControl::new(WordsParts {
             bus: Arc::clone(&bus),

@@ -179,14 +179,13 @@ fn follow_removed(bus: &Arc<dyn Bus>, media: Arc<Media>) -> impl Future<Output =
     let removed = |settings: &Settings| settings.removed_media.iter().map(|(digest, _)| *digest).collect();
     let first = settings.borrow_and_update().clone();
     media.set_removed(removed(&first));
-    let mut known = first.removed_media.len();
+    let mut known = first.removed_media.clone();
     async move {
         while settings.changed().await.is_ok() {
             let now = settings.borrow_and_update().clone();
-            // None ever leaves: their number says whether there are more.
-            if now.removed_media.len() != known {
+            if now.removed_media.changed_keys(&known).next().is_some() {
                 media.set_removed(removed(&now));
-                known = now.removed_media.len();
+                known = now.removed_media.clone();
             }
         }
         Ok(())

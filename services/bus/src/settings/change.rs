@@ -160,12 +160,17 @@ pub enum Change {
         /// Time in Unix seconds; tokens minted before it are refused.
         before_secs: u64,
     },
-    /// Removes a medium everywhere, for good: no process shows it, delivers it or takes it again.
+    /// Removes a medium everywhere until the removal is lifted: no process shows it, delivers it or takes it again.
     RemoveMedium {
         /// Medium that is removed.
         digest: Digest,
         /// Time of the removal in Unix milliseconds; that of an earlier one stays.
         at_ms: u64,
+    },
+    /// Lifts the removal of a medium: its file may be uploaded again. What was erased does not come back by itself.
+    AllowMedium {
+        /// Medium that was removed.
+        digest: Digest,
     },
     /// Sets the number of partitions that rooms are to be spread over. Made by the engine alone, which
     /// declares the streams before.
@@ -242,7 +247,9 @@ impl Change {
             Change::Switch { .. } => SettingKey::Switches,
             Change::Sampling(_) => SettingKey::Sampling,
             Change::Revoke { user, .. } => SettingKey::Revocation(user.clone()),
-            Change::RemoveMedium { digest, .. } => SettingKey::RemovedMedium(*digest),
+            Change::RemoveMedium { digest, .. } | Change::AllowMedium { digest } => {
+                SettingKey::RemovedMedium(*digest)
+            }
             Change::Partitions(_) | Change::PartitionsReady => SettingKey::Partitions,
             Change::Place { room, .. } => SettingKey::Place(room.clone()),
         }
@@ -332,9 +339,11 @@ impl Change {
                 stored.cloned().map(Setting::Place)
             }
             Change::RemoveMedium { at_ms, .. } => {
-                let known = current.and_then(Setting::removed_at_ms);
+                let known = current.and_then(Setting::removed_at_ms).filter(|at_ms| *at_ms > 0);
                 Some(Setting::RemovedAtMs(known.unwrap_or(*at_ms)))
             }
+            // A value and no deletion: a process that reads all values after an outage keeps those that it misses.
+            Change::AllowMedium { .. } => current.map(|_| Setting::RemovedAtMs(0)),
             Change::Revoke { before_secs, .. } => {
                 let known = current.and_then(Setting::revoked_before).unwrap_or_default();
                 Some(Setting::RevokedBefore(known.max(*before_secs)))

@@ -60,6 +60,8 @@ async fn remove(media: &Media) {
     loop {
         let removed: Arc<HashSet<Digest>> = media.denied.removed();
         let mut has_failed = false;
+        // One whose removal was lifted may be removed again.
+        erased.retain(|digest| removed.contains(digest));
         for digest in removed.iter() {
             if media.shutdown.is_cancelled() {
                 return;

@@ -89,5 +89,14 @@ pub fn operations() -> Vec<Operation> {
         .body::<DecideMedia>()
         .answer(204, "The decision counts.", Body::Empty)
         .refuses(&[Code::NotFound]),
+        Operation::admin(
+            Server::Media,
+            "review_lift_media",
+            Delete,
+            "/v1/admin/media/denials/{digest}",
+            "Lifts the denial of a medium, so that its file may be uploaded again.",
+        )
+        .answer(204, "The file may be uploaded; a moderator is asked again.", Body::Empty)
+        .refuses(&[Code::NotFound]),
     ]
 }

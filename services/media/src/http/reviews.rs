@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use barrage_http::{AdminRoutes, ApiError, body};
 use barrage_protocol::{Code, Digest, MediaView, UserId};
@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::media::Media;
-use crate::review::{Decision, decide, list};
+use crate::review::{Decision, decide, lift, list};
 
 const BODY_BYTES_MAX: usize = 1_024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ pub(crate) fn admin_router(media: &Arc<Media>) -> AdminRoutes {
     let routes = Router::new()
         .route("/v1/admin/media/reviews", get(show))
         .route("/v1/admin/media/reviews/{digest}", post(handle))
+        .route("/v1/admin/media/denials/{digest}", delete(lift_denial))
         .with_state(Arc::clone(media));
     AdminRoutes::new(routes)
 }
@@ -71,10 +72,23 @@ async fn handle(
     Path(digest): Path<String>,
     request_body: Body,
 ) -> Result<StatusCode, ApiError> {
-    let digest = Digest::parse(&digest)
-        .map_err(|error| ApiError::new(Code::BadRequest, format!("digest: {error}")))?;
+    let digest = parse(&digest)?;
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
     let DecideMedia { decision } = body::json(&bytes)?;
     decide(&media, digest, decision).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn lift_denial(
+    State(media): State<Arc<Media>>,
+    Path(digest): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    if !lift(&media, parse(&digest)?).await? {
+        return Err(ApiError::new(Code::NotFound, "no moderator has denied a medium of this digest"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn parse(digest: &str) -> Result<Digest, ApiError> {
+    Digest::parse(digest).map_err(|error| ApiError::new(Code::BadRequest, format!("digest: {error}")))
 }

@@ -11,4 +11,4 @@ mod waiting;
 pub(crate) use decide::{Decision, decide, list};
 pub use mode::ReviewMode;
 pub(crate) use settle::{denied, run};
-pub(crate) use waiting::{Waiting, is_denied, is_waiting, put};
+pub(crate) use waiting::{Waiting, is_denied, is_waiting, lift, put};

@@ -11,7 +11,7 @@ use crate::media::Media;
 
 /// Folder of the media that wait.
 pub(super) const WAITING: &str = "reviews";
-/// Folder of the media that a moderator has denied. A denial is for good.
+/// Folder of the media that a moderator has denied. A denial lasts until it is lifted.
 const DENIED: &str = "denials";
 /// Largest blob of a review in bytes.
 const BYTES_MAX: u64 = 4_096;
@@ -59,6 +59,13 @@ pub(crate) async fn is_denied(media: &Media, digest: Digest) -> Result<bool, Api
 /// Writes that a moderator has denied a medium.
 pub(super) async fn deny(media: &Media, digest: Digest) -> Result<(), ApiError> {
     media.blobs.put(&name(DENIED, digest)?, Bytes::from_static(b"1")).await.map_err(store)
+}
+
+/// Removes the denial of a medium. Returns whether there was one.
+pub(crate) async fn lift(media: &Media, digest: Digest) -> Result<bool, ApiError> {
+    let was_denied = is_denied(media, digest).await?;
+    media.blobs.delete(&name(DENIED, digest)?).await.map_err(store)?;
+    Ok(was_denied)
 }
 
 /// Returns the blob of a medium in one of the folders.

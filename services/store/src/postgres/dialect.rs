@@ -28,6 +28,13 @@ pub(super) const DIALECT: Dialect = Dialect {
             AND (room, sequence) >= ($1, COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = ''), 0))
             AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = messages.sender), 0)
         ORDER BY room DESC, sequence DESC LIMIT $3",
+    history_media: r#"
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages
+        WHERE (room, sequence) < ($1, $2) AND strpos(body, '"media":{"digest":"') > 0 AND NOT recalled
+            AND recipient IS NULL
+            AND (room, sequence) >= ($1, COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = ''), 0))
+            AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user_id = messages.sender), 0)
+        ORDER BY room DESC, sequence DESC LIMIT $3"#,
     history_by_offset: "
         SELECT sequence, class, at_ms, offset_ms, body FROM messages
         WHERE room = $1 AND NOT recalled AND recipient IS NULL

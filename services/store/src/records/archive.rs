@@ -42,4 +42,6 @@ pub enum HistoryRange {
     After(Sequence),
     /// The newest messages before this position, up to the limit.
     Before(Sequence),
+    /// The newest messages with a medium before this position, up to the limit.
+    MediaBefore(Sequence),
 }

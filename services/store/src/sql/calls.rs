@@ -70,6 +70,7 @@ impl<E: Engine + DeliveryStore> Store for E {
             HistoryRange::After(sequence) => (E::DIALECT.history_after, int(sequence.0), false),
             HistoryRange::Before(sequence) => (E::DIALECT.history_before, int(sequence.0), true),
             HistoryRange::Latest => (E::DIALECT.history_before, i64::MAX, true),
+            HistoryRange::MediaBefore(sequence) => (E::DIALECT.history_media, int(sequence.0), true),
         };
         let values = [Value::text(room.as_str()), Value::Int(position), one_more(limit)];
         let found = self.read(Statement::new(sql, values)).await?;

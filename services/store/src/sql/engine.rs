@@ -63,6 +63,8 @@ pub(crate) struct Dialect {
     pub(crate) history_after: &'static str,
     /// History before a position, newest first: room, before, limit.
     pub(crate) history_before: &'static str,
+    /// Messages with a medium before a position, newest first: room, before, limit.
+    pub(crate) history_media: &'static str,
     /// History of the latest stream by offset: room, from, to, limit.
     pub(crate) history_by_offset: &'static str,
     /// A message that the history shows and that has a medium: digest.

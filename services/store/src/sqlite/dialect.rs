@@ -18,6 +18,13 @@ pub(super) const DIALECT: Dialect = Dialect {
             AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = ''), 0)
             AND +sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = messages.sender), 0)
         ORDER BY sequence DESC LIMIT $3",
+    history_media: r#"
+        SELECT sequence, class, at_ms, offset_ms, body FROM messages INDEXED BY messages_with_media
+        WHERE room = $1 AND instr(body, '"media":{"digest":"') > 0 AND recalled = 0
+            AND recipient IS NULL AND sequence < $2
+            AND sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = ''), 0)
+            AND +sequence >= COALESCE((SELECT before_sequence FROM hidden WHERE room = $1 AND user = messages.sender), 0)
+        ORDER BY sequence DESC LIMIT $3"#,
     history_by_offset: "
         SELECT sequence, class, at_ms, offset_ms, body FROM messages
         WHERE room = $1 AND recalled = 0 AND recipient IS NULL

@@ -20,6 +20,14 @@ pub(super) struct RemoveMedium {
     digest: Digest,
 }
 
+/// Names a medium that was removed everywhere.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AllowMedium {
+    /// Medium whose file may be uploaded again.
+    digest: Digest,
+}
+
 /// A medium that was removed everywhere.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RemovedMedium {
@@ -29,7 +37,7 @@ pub(super) struct RemovedMedium {
     removed_at_ms: u64,
 }
 
-/// Removes a medium from all messages and from the store, for good.
+/// Removes a medium from all messages and from the store.
 pub(super) async fn remove(
     State(admin): State<Arc<AdminContext>>,
     request_body: Body,
@@ -37,4 +45,11 @@ pub(super) async fn remove(
     let RemoveMedium { digest } = read_body(request_body).await?;
     let removed_at_ms = media::remove(&*admin.bus, digest).await?;
     Ok(Json(RemovedMedium { digest, removed_at_ms }))
+}
+
+/// Lifts the removal of a medium. Its bytes come back with the next upload alone.
+pub(super) async fn allow(State(admin): State<Arc<AdminContext>>, request_body: Body) -> Answer<AllowMedium> {
+    let AllowMedium { digest } = read_body(request_body).await?;
+    media::allow(&*admin.bus, digest).await?;
+    Ok(Json(AllowMedium { digest }))
 }

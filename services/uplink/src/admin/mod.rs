@@ -54,6 +54,7 @@ pub(crate) fn routes(context: Arc<AdminContext>) -> AdminRoutes {
         .route("/v1/admin/rooms/{room}/polls/{poll}/close", post(polls::close))
         .route("/v1/admin/broadcast", post(announce::handle))
         .route("/v1/admin/media/remove", post(media::remove))
+        .route("/v1/admin/media/allow", post(media::allow))
         .route("/v1/admin/switches", get(switches::list))
         .route("/v1/admin/switches/{name}", put(switches::set))
         .route("/v1/admin/trace", get(sampling::show).put(sampling::set))

@@ -102,10 +102,19 @@ fn rooms() -> Vec<Operation> {
             "message_remove_media",
             Post,
             "/v1/admin/media/remove",
-            "Removes a medium from all messages and from the store, for good.",
+            "Removes a medium from all messages and from the store.",
         )
         .body::<media::RemoveMedium>()
         .answers::<media::RemovedMedium>(200, "The medium is in no message, and cannot be uploaded."),
+        operation(
+            "message_allow_media",
+            Post,
+            "/v1/admin/media/allow",
+            "Lifts the removal of a medium, so that its file may be uploaded again.",
+        )
+        .body::<media::AllowMedium>()
+        .answers::<media::AllowMedium>(200, "The file may be uploaded; messages show it again from then on.")
+        .refuses(&[Code::NotFound]),
         operation(
             "room_event",
             Post,

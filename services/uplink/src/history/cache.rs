@@ -6,6 +6,7 @@ use std::time::Duration;
 use barrage_bus::Bus;
 use barrage_counters::Pages;
 use barrage_protocol::code::Refusal;
+use barrage_protocol::media::RoomMedia;
 use barrage_protocol::post::History;
 use barrage_protocol::{RoomId, Sequence};
 use barrage_store::Store;
@@ -100,6 +101,24 @@ impl HistoryCache {
         let shown_to_ms = view.shown_to_ms(barrage_clock::unix_ms());
         self.0.reads.direct.inc();
         Ok(self.0.reader.read(room, span, limit, shown_to_ms, archived_to).await?.history)
+    }
+
+    /// Reads what messages of a room show before a position, the newest first, as moderators see it.
+    ///
+    /// # Errors
+    /// `overloaded` and `unavailable`, each with a time to come back.
+    pub(crate) async fn gallery(
+        &self,
+        room: &RoomId,
+        before: Sequence,
+        limit: usize,
+    ) -> Result<RoomMedia, Refusal> {
+        let archived_to = self.window(room, 0).await?.archived_to;
+        self.0.reads.direct.inc();
+        let reader = &self.0.reader;
+        let (history, before) = reader.media(room, before, limit, archived_to).await?;
+        let media = history.messages.iter().rev().filter_map(|message| reader.media.of_room(message));
+        Ok(RoomMedia { media: media.collect(), before })
     }
 }
 

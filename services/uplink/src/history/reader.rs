@@ -92,6 +92,25 @@ impl HistoryReader {
         Ok(Read { history: History { messages: Vec::new(), more: false }, archived_to })
     }
 
+    /// Reads messages with a medium before a position, the newest first of those, in the order of the room. `archived_to`
+    /// is from before this call. A page may have fewer messages than the store gave: signals hide some. The position is
+    /// that of the next page.
+    pub(super) async fn media(
+        &self,
+        room: &RoomId,
+        before: Sequence,
+        limit: usize,
+        archived_to: Sequence,
+    ) -> Result<(History, Option<Sequence>), Refusal> {
+        let read = self.store.history(room, HistoryRange::MediaBefore(before), limit).await;
+        let mut history = read.map_err(|error| unavailable(&error))?;
+        let next = history.messages.first().map(|oldest| oldest.sequence).filter(|_| history.more);
+        if !history.messages.is_empty() {
+            leave_out(&mut history, &hides_after(&*self.bus, room, archived_to).await?);
+        }
+        Ok((history, next))
+    }
+
     fn renew(&self, history: &mut History) {
         for message in &mut history.messages {
             if let Some(renewed) = self.media.renewed(&message.body) {

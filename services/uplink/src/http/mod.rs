@@ -6,6 +6,7 @@ mod caller;
 mod dplayer;
 mod emotes;
 mod export;
+mod gallery;
 mod guest;
 mod history;
 mod history_access;

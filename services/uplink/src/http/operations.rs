@@ -7,6 +7,7 @@ use barrage_protocol::action::{ActionAnswer, ActionRequest, RoleRequest, RolesAn
 use barrage_protocol::attribute::{AttributeAnswer, AttributeRequest, AttributeView, AttributesAnswer};
 use barrage_protocol::dock::{DockTokenAnswer, DockTokenRequest};
 use barrage_protocol::emote::EmoteSet;
+use barrage_protocol::media::RoomMedia;
 use barrage_protocol::poll::{PollAnswer, PollList, PollRequest, VoteAnswer, VoteRequest};
 use barrage_protocol::post::{self, HistoryPage, Package, PackageAnswer, PostAnswer};
 use barrage_protocol::review::{
@@ -14,7 +15,7 @@ use barrage_protocol::review::{
 };
 use barrage_protocol::words::{WordsAnswer, WordsRequest, WordsTestAnswer, WordsTestRequest};
 
-use super::{attributes, dplayer, export, guest, history, inbox, offered};
+use super::{attributes, dplayer, export, gallery, guest, history, inbox, offered};
 use crate::{account, admin};
 
 const BINARY: &str = "application/octet-stream";
@@ -170,6 +171,14 @@ fn reviewing() -> Vec<Operation> {
             .body::<ReviewRequest>()
             .answers::<ReviewAnswer>(200, "The decision is durable and in force."),
         of(
+            "message_list_media",
+            Get,
+            "/v1/admin/rooms/{room}/media",
+            "Lists what messages of a room show, the newest first.",
+        )
+        .query::<gallery::GalleryQuery>()
+        .answers::<RoomMedia>(200, "A page of media, with addresses to look at them."),
+        of(
             "words_show",
             Get,
             "/v1/admin/rooms/{room}/words",
@@ -243,6 +252,14 @@ fn public() -> Vec<Operation> {
         )
         .body::<ReportRequest>()
         .answers::<ReportAnswer>(200, "The report waits for a moderator."),
+        reviews(
+            "room_media",
+            Get,
+            "/v1/rooms/{room}/media",
+            "Lists what messages of a room show, for its moderators.",
+        )
+        .query::<gallery::GalleryQuery>()
+        .answers::<RoomMedia>(200, "A page of media, with addresses to look at them."),
         reviews("room_words", Get, "/v1/rooms/{room}/words", "Shows the words of a room with their figures.")
             .answers::<WordsAnswer>(200, "The rules in force."),
         reviews("room_words_set", Put, "/v1/rooms/{room}/words", "Replaces the words of a room.")

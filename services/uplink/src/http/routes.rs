@@ -15,6 +15,7 @@ use super::attributes;
 use super::dplayer;
 use super::emotes;
 use super::export;
+use super::gallery;
 use super::history::{self, HistoryState};
 use super::inbox;
 use super::offered;
@@ -47,6 +48,7 @@ pub fn router(uplink: &Arc<Uplink>) -> Router {
         .route("/v1/rooms/{room}/reviews/{review}", post(reviews::decide))
         .route("/v1/rooms/{room}/reports", post(reviews::report))
         .route("/v1/rooms/{room}/emotes", get(emotes::of_room).put(emotes::put_room))
+        .route("/v1/rooms/{room}/media", get(gallery::list))
         .route("/v1/rooms/{room}/attributes", get(attributes::list))
         .route(
             "/v1/rooms/{room}/attributes/{key}",
@@ -94,6 +96,7 @@ pub fn admin_router(uplink: &Arc<Uplink>) -> AdminRoutes {
     let reviewing = Router::new()
         .route("/v1/admin/rooms/{room}/reviews", get(reviews::list).put(reviews::configure))
         .route("/v1/admin/rooms/{room}/reviews/{review}", post(reviews::decide))
+        .route("/v1/admin/rooms/{room}/media", get(gallery::list))
         .route("/v1/admin/rooms/{room}/words", get(words::show).put(words::put))
         .route("/v1/admin/rooms/{room}/words/test", post(words::test))
         .route("/v1/admin/rooms/{room}/export", get(export::of_room))

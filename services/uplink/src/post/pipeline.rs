@@ -307,7 +307,8 @@ impl PostPipeline {
         }
         let (rules, now) = (self.words.rules(&settings, room).await, self.words.now());
         let rules = (rules.as_deref(), now);
-        match self.moderation.check(room, by, post, rules, &mut content, checks).await? {
+        let moderated = self.moderation.check(room, by, post, rules, &mut content, checks).await?;
+        match speak::reviewed(moderated, speaking, by, &content) {
             Moderated::Shown => {}
             Moderated::Review(hit) => {
                 let request = PostRequest { by, ..*request };

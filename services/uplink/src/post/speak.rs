@@ -1,6 +1,6 @@
 //! Who may speak in a room and what, by the room's rules. Pure.
 
-use barrage_moderation::{Folded, glyph};
+use barrage_moderation::{Folded, Measure, RuleHit, glyph};
 use barrage_protocol::Code;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::post::{Mode, Post};
@@ -9,6 +9,7 @@ use barrage_token::{Identity, Role};
 use sha2::{Digest, Sha256};
 
 use super::compose::Content;
+use super::moderate::Moderated;
 use crate::room::role;
 
 const DAY_SECS: u64 = 86_400;
@@ -83,6 +84,23 @@ pub(super) fn may_attach(rules: SpeakRules, by: &Identity, is_text_only: bool) -
     Err(limited(refusal, "media_role_min", "user", 0))
 }
 
+/// Sends a picture of a viewer to the room's reviews where the room wants it. A sticker is public, and needs none.
+pub(super) fn reviewed(
+    moderated: Moderated,
+    rules: SpeakRules,
+    by: &Identity,
+    content: &Content<'_>,
+) -> Moderated {
+    let is_picture = content.media().is_some_and(|media| !media.is_public);
+    match moderated {
+        Moderated::Shown if rules.media_review && is_picture && by.role < Role::Moderator => {
+            let (rule, detail) = ("media".to_owned(), String::new());
+            Moderated::Review(RuleHit { rule, measure: Measure::Review, detail, matched: None })
+        }
+        other => other,
+    }
+}
+
 /// Refuses a text that the rules do not admit. Emote-only is for chats; a link is refused in any text.
 pub(super) fn may_say(
     rules: SpeakRules,
@@ -148,6 +166,7 @@ mod tests {
         links_off: false,
         placed_role_min: RoomRole::Moderator,
         media_role_min: MediaRole::Off,
+        media_review: false,
     };
 
     fn spoken(rules: SpeakRules, role: Role, attrs: &str) -> Result<(), (Code, String, u64)> {

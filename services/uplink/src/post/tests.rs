@@ -82,6 +82,7 @@ impl Site {
             control: control.clone(),
             audit: Arc::clone(&audit),
             metrics: metrics.clone(),
+            media: MediaLinks::new(None, Arc::clone(&bus)),
         }));
         let words = Arc::new(WordsControl::new(WordsParts {
             bus: Arc::clone(&bus),

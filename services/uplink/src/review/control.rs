@@ -29,6 +29,7 @@ use super::queue::{
 };
 use super::{evidence, form, outcome};
 use crate::action::rights::{self, Actor};
+use crate::media::MediaLinks;
 use crate::metrics::{ReviewEvent, UplinkMetrics};
 use crate::record::AuditQueue;
 use crate::room::{RoomControl, known_role};
@@ -48,6 +49,8 @@ pub(crate) struct ReviewParts {
     pub(crate) control: RoomControl,
     pub(crate) audit: Arc<AuditQueue>,
     pub(crate) metrics: UplinkMetrics,
+    /// Signs the addresses of what waits: those of the post may have ended.
+    pub(crate) media: MediaLinks,
 }
 
 /// Keeps the review queues of rooms, and carries out decisions, each once.
@@ -120,7 +123,9 @@ impl ReviewControl {
         let waiting = queue.items().iter().filter(|item| item.verdict.is_none());
         let reviews = waiting.map(|item| {
             let lock = item.review.lock.clone().filter(|lock| lock.until_ms > now_ms);
-            Review { lock, ..item.review.clone() }
+            let mut message = item.review.message.clone();
+            message.iter_mut().for_each(|body| self.parts.media.renew(body));
+            Review { lock, message, ..item.review.clone() }
         });
         let overflowed = self.overflowed.lock().get(room).copied().unwrap_or_default();
         Ok(ReviewList { settings: queue.settings(), reviews: reviews.collect(), overflowed })
@@ -271,7 +276,8 @@ impl ReviewControl {
         let Some(verdict) = &item.verdict else {
             return Err(BusError::Refused(ChangeError::UnknownReview).into());
         };
-        let effect = outcome::carry_out(&*self.parts.bus, &self.parts.control, room, item, verdict).await?;
+        let parts = (&*self.parts.bus, &self.parts.control, &self.parts.media);
+        let effect = outcome::carry_out(parts, room, item, verdict).await?;
         let Review { id, kind, user, rule, at_ms, .. } = &item.review;
         // Webhooks make their events of this line, whose times are those of the queue.
         let detail = json!({

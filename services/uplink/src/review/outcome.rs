@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{evidence, form};
+use crate::media::MediaLinks;
 use crate::room::{RoomControl, SignalId};
 
 /// Milliseconds after a decision from which the room is searched for the message before it is published.
@@ -23,15 +24,14 @@ pub(super) struct Effect {
 
 /// Carries out a decision. Carried out again, it gives the same room.
 pub(super) async fn carry_out(
-    bus: &dyn Bus,
-    control: &RoomControl,
+    (bus, control, media): (&dyn Bus, &RoomControl, &MediaLinks),
     room: &RoomId,
     item: &ReviewItem,
     verdict: &Verdict,
 ) -> Result<Effect, Refusal> {
     let mut effect = Effect::default();
     if verdict.decision == ReviewDecision::Approve {
-        if let Some(draft) = draft(room, item, verdict) {
+        if let Some(draft) = draft(room, item, verdict, media) {
             let sequence = publish(bus, item, verdict, draft).await?;
             if item.review.message.as_ref().is_some_and(|body| body["type"] == "super_chat") {
                 control.super_chat(room, sequence).await;
@@ -81,11 +81,12 @@ async fn publish(
 }
 
 /// Makes the message of an approval. Its time is that of the decision: the room sees it now.
-fn draft(room: &RoomId, item: &ReviewItem, verdict: &Verdict) -> Option<Draft> {
+fn draft(room: &RoomId, item: &ReviewItem, verdict: &Verdict, media: &MediaLinks) -> Option<Draft> {
     let (held, mut body) = (item.held.as_ref()?, item.review.message.clone()?);
     if let Some(at_ms) = body.get_mut("at_ms") {
         *at_ms = Value::from(verdict.at_ms);
     }
+    media.renew(&mut body);
     Some(Draft {
         room: room.clone(),
         class: held.class,

@@ -17,6 +17,7 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 
 use super::{Queued, ReviewControl, ReviewParts};
+use crate::media::MediaLinks;
 use crate::metrics::UplinkMetrics;
 use crate::record::AuditQueue;
 use crate::room::RoomControl;
@@ -97,6 +98,7 @@ impl Scene {
                 control: RoomControl::new(Arc::clone(&bus), Arc::clone(&store)),
                 audit: Arc::new(AuditQueue::new(metrics.audit_lost.clone())),
                 metrics,
+                media: MediaLinks::new(None, Arc::clone(&bus)),
             })
         };
         Scene { uplinks: [uplink(), uplink()], bus, _folder: folder }

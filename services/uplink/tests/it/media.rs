@@ -140,3 +140,99 @@ async fn history_signs_the_addresses_of_old_messages_anew() {
         assert_eq!(shown, body, "nothing else changes");
     }
 }
+
+#[tokio::test]
+async fn gallery_is_a_moderators_and_says_what_was_removed() {
+    let site = Site::start(UplinkConfig::default()).await;
+    let entry = |n: u8, digest: u8| {
+        let media = MediaView { digest: Digest::new([digest; 32]), ..picture(MediaKind::Image, false) };
+        let body =
+            json!({ "type": "chat", "id": n, "user": "ann", "name": "Ann", "text": "", "media": media });
+        let message = Message {
+            room: room(),
+            sequence: Sequence(n.into()),
+            previous: Sequence::ZERO,
+            class: Class::Chat,
+            sender: None,
+            id: None,
+            to: None,
+            at_ms: n.into(),
+            trace: None,
+            body: body.to_string().into(),
+        };
+        ArchiveEntry { at: Sequence(n.into()), message: message.into(), effect: Effect::None }
+    };
+    let entries: Vec<_> = [(5, 1), (6, 2), (7, 1), (8, 3)].map(|(n, digest)| entry(n, digest)).into();
+    site.store.append(0, &entries).await.unwrap();
+    let gone = Digest::new([1; 32]);
+    site.bus.change(barrage_bus::Change::RemoveMedium { digest: gone, at_ms: 9 }).await.unwrap();
+    let page = async |by, path: &str| site.call(by, Method::GET, path, Value::Null).await;
+    let gallery = "/v1/rooms/demo/media";
+    let (status, refused) = page(ANN, gallery).await;
+    assert_eq!((status, &refused["error"]["code"]), (StatusCode::FORBIDDEN, &json!("forbidden")));
+    let moderator = ("mo", Role::Moderator);
+    for bad in ["limit=0", "limit=201", "before=x", "after=1"] {
+        assert_eq!(page(moderator, &format!("{gallery}?{bad}")).await.0, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let (mut path, mut found) = (format!("{gallery}?limit=3"), Vec::new());
+    loop {
+        let (status, answer) = page(moderator, &path).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        found.extend(answer["media"].as_array().unwrap().clone());
+        let Some(before) = answer["before"].as_u64() else { break };
+        path = format!("{gallery}?limit=3&before={before}");
+    }
+    let states: Vec<_> = found.iter().map(|it| (it["sequence"].clone(), it["state"].clone())).collect();
+    let expected = [(8, "shown"), (7, "removed"), (6, "shown"), (5, "removed")];
+    assert_eq!(states, expected.map(|(n, state)| (json!(n), json!(state))));
+    let (shown, removed) = (&found[0], &found[1]);
+    let url = shown["media"]["variants"][0]["url"].as_str().unwrap();
+    assert!(url.starts_with("/v1/media/0303") && url.contains("/96?e="), "{url}");
+    assert_eq!((&shown["user"], &shown["name"], &shown["at_ms"]), (&json!("ann"), &json!("Ann"), &json!(8)));
+    assert_eq!(removed["media"]["variants"][0]["url"], Value::Null, "{removed}");
+}
+
+#[tokio::test]
+async fn pictures_wait_for_a_moderator_where_the_room_wants_it() {
+    let site = Site::start(UplinkConfig::default()).await;
+    rule(&site, "r1", "viewer").await;
+    let wait = json!({ "id": "r2", "action": { "type": "speak", "rule": { "media_review": true } } });
+    let (status, answer) = site.call(HOST, Method::POST, "/v1/rooms/demo/actions", wait).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    let own = reference(&site, picture(MediaKind::Image, false), 0);
+    let sticker = reference(&site, picture(MediaKind::Image, true), 0);
+    let send = async |id: &str, media| {
+        let post = json!({ "type": "chat", "id": id, "text": "", "media": media });
+        site.call(ANN, Method::POST, MESSAGES, post).await.1
+    };
+    let (first, second) = (send("a1", &own).await, send("a2", &own).await);
+    assert_eq!((&first["outcome"], &first["limit"]["rule"]), (&json!("held"), &json!("moderation:media")));
+    assert_eq!(send("a3", &sticker).await["outcome"], "broadcast", "a sticker is public");
+    let of_host = site.media.refer(&Reference::new(
+        "host".parse().unwrap(),
+        picture(MediaKind::Image, false),
+        barrage_clock::unix_ms() / 1_000,
+        REFERENCE_SECS,
+    ));
+    assert_eq!(
+        post(&site, HOST, "h1", "", &of_host.unwrap()).await,
+        refused("", ""),
+        "those who run the room"
+    );
+    let reviews = "/v1/rooms/demo/reviews";
+    let listed = site.call(("mo", Role::Moderator), Method::GET, reviews, Value::Null).await.1;
+    let review = &listed["reviews"][0];
+    assert_eq!((&review["rule"], &review["user"]), (&json!("media"), &json!("ann")), "{listed}");
+    let url = review["message"]["media"]["variants"][0]["url"].as_str().unwrap();
+    assert!(url.starts_with("/v1/media/0707"), "{url}");
+    for (answer, decision) in [(&first, "approve"), (&second, "deny")] {
+        let path = format!("{reviews}/{}", answer["review"].as_str().unwrap());
+        let decided = json!({ "decision": decision });
+        let (status, answer) = site.call(("mo", Role::Moderator), Method::POST, &path, decided).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    let messages = site.messages().await;
+    let bodies = messages.iter().map(|message| serde_json::from_slice::<Value>(&message.body).unwrap());
+    let ids: Vec<_> = bodies.filter(|body| body["type"] == "chat").map(|body| body["id"].clone()).collect();
+    assert_eq!(ids, ["a3", "h1", "a1"]);
+}

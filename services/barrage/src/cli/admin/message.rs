@@ -24,11 +24,31 @@ pub(crate) enum MessageCommand {
         #[arg(long, value_parser = parse::<MessageId>)]
         id: Option<MessageId>,
     },
-    /// Remove a picture or file from all messages and from the store, for good.
+    /// List what messages of a room show, newest first, with addresses to look at it.
+    ListMedia {
+        /// Room of the messages.
+        #[arg(value_parser = parse::<RoomId>)]
+        room: RoomId,
+        /// Only messages before this position: `before` of the page before.
+        #[arg(long, value_parser = sequence)]
+        before: Option<Sequence>,
+        /// Media of the page, 1 to 200; 50 by default.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=200))]
+        limit: Option<u16>,
+    },
+    /// Remove a picture or file from all messages and from the store.
     ///
-    /// It cannot be uploaded again. The messages stay, without it.
+    /// It cannot be uploaded again until `allow-media`. The messages stay, without it.
     RemoveMedia {
         /// SHA-256 of the file in 64 hexadecimal digits: `digest` of a message's media.
+        #[arg(value_parser = Digest::parse)]
+        digest: Digest,
+    },
+    /// Lift the removal of a picture or file, so that it may be uploaded again.
+    ///
+    /// Messages show it again once somebody has uploaded it.
+    AllowMedia {
+        /// SHA-256 of the file in 64 hexadecimal digits.
         #[arg(value_parser = Digest::parse)]
         digest: Digest,
     },

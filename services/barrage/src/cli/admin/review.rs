@@ -46,6 +46,12 @@ pub(crate) enum ReviewCommand {
         #[arg(value_enum)]
         decision: MediaDecisionWord,
     },
+    /// Lift the denial of a picture or file, so that it may be uploaded again and waits again.
+    LiftMedia {
+        /// SHA-256 of the file in 64 hexadecimal digits.
+        #[arg(value_parser = Digest::parse)]
+        digest: Digest,
+    },
     /// Set what happens to messages that no moderator decides in time.
     SetFallback {
         /// Room of the reviews.

@@ -103,7 +103,7 @@ impl Call {
             }
             "gateway_set_factors" => Call::new("gateway_factors"),
             "review_decide" | "review_set_fallback" => Call::new("review_list").path("room", &room()),
-            "review_decide_media" => Call::new("review_list_media"),
+            "review_decide_media" | "review_lift_media" => Call::new("review_list_media"),
             "words_set" => Call::new("words_show").path("room", &room()),
             "emote_import" | "emote_put" | "emote_remove" => Call::new("emote_show").path("room", &room()),
             "trace_set" => Call::new("trace_show"),

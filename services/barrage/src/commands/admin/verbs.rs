@@ -126,6 +126,7 @@ impl Verb for ReviewCommand {
             ReviewCommand::DecideMedia { digest, decision } => Call::new("review_decide_media")
                 .path("digest", digest)
                 .body(json!({ "decision": decision.label() })),
+            ReviewCommand::LiftMedia { digest } => Call::new("review_lift_media").path("digest", digest),
             ReviewCommand::SetFallback { room, fallback, after } => {
                 let fallback = match fallback {
                     FallbackWord::Approve => Some(json!("approve")),
@@ -181,6 +182,13 @@ impl Verb for MessageCommand {
             MessageCommand::Broadcast { text, id } => {
                 let fields = [("text", Some(json!(text))), ("id", id.as_ref().map(|id| json!(id)))];
                 Call::new("message_broadcast").body(present(fields))
+            }
+            MessageCommand::ListMedia { room, before, limit } => Call::new("message_list_media")
+                .path("room", room)
+                .query("before", before.map(|before| before.0))
+                .query("limit", limit.as_ref()),
+            MessageCommand::AllowMedia { digest } => {
+                Call::new("message_allow_media").body(json!({ "digest": digest }))
             }
             MessageCommand::RemoveMedia { digest } => {
                 Call::new("message_remove_media").body(json!({ "digest": digest }))

@@ -25,6 +25,7 @@ const READS: &[(&str, &[&str])] = &[
     ("fleet_list", &["fleet", "list"]),
     ("review_list", &["review", "list", "demo"]),
     ("review_list_media", &["review", "list-media"]),
+    ("message_list_media", &["message", "list-media", "demo", "--limit", "5"]),
     ("words_show", &["words", "show", "demo"]),
     ("words_test", &["words", "test", "demo", "a leak"]),
     ("emote_show", &["emote", "show", "demo"]),
@@ -71,6 +72,10 @@ const CHANGES: &[(&str, &[&str])] = &[
     (
         "message_remove_media",
         &["message", "remove-media", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    ),
+    (
+        "message_allow_media",
+        &["message", "allow-media", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     ),
     ("message_broadcast", &["message", "broadcast", "Maintenance at ten"]),
     ("switch_set", &["switch", "set", "no-likes", "true"]),

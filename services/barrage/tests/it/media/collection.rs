@@ -36,7 +36,7 @@ async fn allow_pictures(site: &Site) -> String {
     host
 }
 
-fn folder_of(data: &Path, view: &Value) -> PathBuf {
+pub(super) fn folder_of(data: &Path, view: &Value) -> PathBuf {
     let digest = view["media"]["digest"].as_str().unwrap();
     data.join("media/blobs/media").join(&digest[..2]).join(digest)
 }
@@ -47,6 +47,12 @@ fn blobs(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Makes the mark of a removal two hours old: uploads of the file wait for two minutes behind it.
+pub(super) fn end_removal(medium: &Path) {
+    let mark = std::fs::File::options().write(true).open(medium.join("condemned")).unwrap();
+    mark.set_modified(std::time::SystemTime::now() - Duration::from_secs(7_200)).unwrap();
 }
 
 async fn wait_until_gone(folder: &Path) {
@@ -190,4 +196,18 @@ async fn medium_that_is_removed_everywhere_is_in_no_answer_and_cannot_come_back(
         (&json!("refused"), &json!("forbidden")),
         "{view}"
     );
+    // The removal is lifted: the file may come back, and the message that stayed shows it again.
+    let (allowed, again) = (
+        site.server.admin("POST", "/media/allow", &admin, &digest).await,
+        site.server.admin("POST", "/media/allow", &admin, &digest).await,
+    );
+    assert_eq!((allowed.status, again.status), (200, 404), "{allowed:?} {again:?}");
+    wait_until_gone(&folder_of(&data, &one)).await;
+    end_removal(&folder_of(&data, &one));
+    let view = site.finished(&ann, &bytes, &[]).await;
+    assert!(view["reference"].is_string(), "{view}");
+    let gallery = site.server.call("GET", "/v1/rooms/demo/media", &host, &Value::Null).await.body;
+    assert_eq!(gallery["media"].as_array().map(Vec::len), Some(1), "{gallery}");
+    let url = gallery["media"][0]["media"]["variants"][0]["url"].as_str().unwrap();
+    assert!(site.read(url).await.starts_with(b"RIFF"), "{gallery}");
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use barrage_testkit::wait;
 use serde_json::{Value, json};
 
+use super::collection::{end_removal, folder_of};
 use super::pictures::ffmpeg;
 use super::site::{Site, metadata};
 use crate::cli::run_at;
@@ -107,6 +108,16 @@ async fn denied_picture_is_gone_and_refused_from_then_on() {
     assert_eq!(site.http.get(site.url(address)).send().await.unwrap().status(), 404);
     let again = site.finished(&bob, &file, &[]).await;
     assert_eq!((&again["state"], &again["refusal"]["code"]), (&json!("refused"), &json!("forbidden")));
+    // Once the denial is lifted, the file waits again.
+    let digest = review["media"]["digest"].as_str().unwrap();
+    let lifted = run_at(&site.server, &["review", "lift-media", digest]).await;
+    assert!(lifted.status.success(), "{}", text_of(&lifted));
+    let none = run_at(&site.server, &["review", "lift-media", digest]).await;
+    assert!(!none.status.success(), "{}", text_of(&none));
+    end_removal(&folder_of(site.server.data_dir(), &review));
+    site.upload(&bob, &file, &[]).await;
+    let review = waiting(&site, &admin, 1).await.remove(0);
+    assert_eq!(decide(&site, &admin, &review, "deny").await, 204);
     // An upload that its sender ends meanwhile leaves nothing that could be sent.
     let other =
         site.upload(&ann, b"a note", &[("upload-metadata", &metadata(&[("filename", "a.txt")]))]).await;

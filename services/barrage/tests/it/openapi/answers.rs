@@ -32,6 +32,9 @@ const OTHERS: [&str; 10] = [
 /// A medium that does not wait.
 const MEDIA_REVIEW: &str =
     "/v1/admin/media/reviews/0000000000000000000000000000000000000000000000000000000000000000";
+/// Path of a denial that does not exist.
+const MEDIA_DENIAL: &str =
+    "/v1/admin/media/denials/0000000000000000000000000000000000000000000000000000000000000000";
 
 fn public() -> Vec<Case> {
     let gift = json!({ "type": "gift", "id": "g1", "gift": { "name": "rose", "count": 2, "combo": 1 } });
@@ -163,6 +166,7 @@ fn acting() -> Vec<Case> {
         ("room_reviews_set", "/v1/rooms/demo/reviews", json!({ "fallback": "deny", "fallback_secs": 60 })),
         ("report_send", "/v1/rooms/demo/reports", json!({ "user": "u", "reason": "rude" })),
         ("room_reviews", "/v1/rooms/demo/reviews", Value::Null),
+        ("room_media", "/v1/rooms/demo/media?limit=5", Value::Null),
         // The id of the reports about a user is made of the room and the user.
         (
             "review_decide",
@@ -265,6 +269,10 @@ fn admin() -> Vec<Case> {
         ("room_event", "/v1/admin/rooms/demo/events", event.clone()),
         ("room_event", "/v1/admin/rooms/demo/events", event),
         ("message_remove_media", "/v1/admin/media/remove", json!({ "digest": "0".repeat(64) })),
+        ("message_allow_media", "/v1/admin/media/allow", json!({ "digest": "0".repeat(64) })),
+        ("message_allow_media", "/v1/admin/media/allow", json!({ "digest": "0".repeat(64) })),
+        ("message_list_media", "/v1/admin/rooms/demo/media?limit=5", Value::Null),
+        ("message_list_media", "/v1/admin/rooms/demo/media?limit=0", Value::Null),
         ("message_recall", "/v1/admin/rooms/demo/recall", json!({ "sequence": 999_999 })),
         ("message_broadcast", "/v1/admin/broadcast", json!({ "text": "Maintenance at ten", "id": "b1" })),
         ("message_why", "/v1/admin/why/c1", Value::Null),
@@ -294,6 +302,7 @@ fn admin() -> Vec<Case> {
         ("review_decide", "/v1/admin/rooms/demo/reviews/rv-none", json!({ "decision": "deny" })),
         ("review_list_media", "/v1/admin/media/reviews", Value::Null),
         ("review_decide_media", MEDIA_REVIEW, json!({ "decision": "deny" })),
+        ("review_lift_media", MEDIA_DENIAL, Value::Null),
         ("switch_list", "/v1/admin/switches", Value::Null),
         ("switch_set", "/v1/admin/switches/no-likes", json!({ "value": true })),
         ("switch_set", "/v1/admin/switches/none", json!({ "value": true })),

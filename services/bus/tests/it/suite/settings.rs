@@ -67,6 +67,13 @@ pub(crate) async fn settings_are_in_force_when_the_change_returns<E: Engine>() {
         "the first time stays"
     );
     assert_eq!(bus.change(remove(8, 3_000)).await, Err(BusError::Full("removed medium")));
+    bus.change(Change::AllowMedium { digest: Digest::new([7; 32]) }).await.unwrap();
+    assert_eq!(settings.borrow().removed_media.len(), 0);
+    bus.change(Change::AllowMedium { digest: Digest::new([9; 32]) }).await.unwrap();
+    bus.change(remove(8, 3_000)).await.unwrap();
+    bus.change(Change::AllowMedium { digest: Digest::new([8; 32]) }).await.unwrap();
+    bus.change(remove(8, 4_000)).await.unwrap();
+    assert_eq!(settings.borrow().removed_media.get(&Digest::new([8; 32])), Some(&4_000), "removed again");
     let role = RoomRole::Moderator;
     bus.change(Change::Role { room: room("a"), user: user("u:2"), role }).await.unwrap();
     let record = |key, fingerprint| {

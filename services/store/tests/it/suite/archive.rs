@@ -272,13 +272,23 @@ pub(crate) async fn a_medium_is_used_while_a_message_shows_it(store: Arc<dyn Sto
     store.append(0, &[with(1, "ann", cat), with(2, "bo", cat), quoting]).await.unwrap();
     assert!(store.shows_medium(cat).await.unwrap());
     assert!(!store.shows_medium(dog).await.unwrap(), "a text names no medium");
+    let gallery = async |before, limit| {
+        let range = HistoryRange::MediaBefore(Sequence(before));
+        let page = store.history(&room("demo"), range, limit).await.unwrap();
+        (page.messages.iter().map(|message| message.sequence.0).collect::<Vec<_>>(), page.more)
+    };
+    assert_eq!(gallery(u64::MAX, 100).await, (vec![1, 2], false), "a text names no medium");
+    assert_eq!(gallery(u64::MAX, 1).await, (vec![2], true));
+    assert_eq!(gallery(2, 1).await, (vec![1], false));
     let effect = |n, effect| ArchiveEntry { effect, ..chat("demo", n, n) };
     store.append(0, &[effect(11, Effect::Recall(Sequence(1)))]).await.unwrap();
     assert!(store.shows_medium(cat).await.unwrap(), "bo's message shows it");
+    assert_eq!(gallery(u64::MAX, 100).await, (vec![2], false), "a recalled message is not shown");
     store.append(0, &[effect(12, Effect::Purge(user("bo")))]).await.unwrap();
     assert!(!store.shows_medium(cat).await.unwrap());
     store.append(0, &[with(13, "bo", cat)]).await.unwrap();
     assert!(store.shows_medium(cat).await.unwrap(), "a message behind the purge");
+    assert_eq!(gallery(u64::MAX, 100).await, (vec![13], false), "a purged message is not shown");
     assert_eq!(store.delete_messages(14, 100).await.unwrap(), 6);
     assert!(!store.shows_medium(cat).await.unwrap());
 }
