@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure with the machine's clocks")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod device;
 mod fake;
 mod heartbeat;
 mod ladder;

@@ -142,6 +142,8 @@ impl Fake {
         });
         let router = Router::new()
             .route("/v1/entry", get(say))
+            .route("/v1/entry/fallback", get(say_for_any_room))
+            .route("/v1/inbox/ws", get(upgrade))
             .route("/v1/race", get(|| async { vec![7_u8; RACE_BYTES] }))
             .route("/v1/entry/race", post(report))
             .route("/v1/rooms/{room}/ws", get(upgrade))
@@ -228,6 +230,15 @@ pub(crate) fn endpoint(transport: Transport, address: SocketAddr) -> Endpoint {
 
 async fn say(State(shared): State<Arc<Shared>>) -> Json<EntryAnswer> {
     Json(shared.answer.lock().clone())
+}
+
+/// Says the same with `{room}` in the place of the room.
+async fn say_for_any_room(State(shared): State<Arc<Shared>>) -> Json<EntryAnswer> {
+    let mut answer = shared.answer.lock().clone();
+    for endpoint in &mut answer.downlinks {
+        endpoint.url = endpoint.url.replace("/rooms/demo/", "/rooms/{room}/");
+    }
+    Json(answer)
 }
 
 async fn report(State(shared): State<Arc<Shared>>, Json(report): Json<RaceReport>) {
