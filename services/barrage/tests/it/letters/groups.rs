@@ -80,6 +80,9 @@ async fn roles_bound_what_members_may_do() {
     cat.post(&group, "c1", "one").await;
     cat.post(&group, "c1", "one").await;
     assert_eq!(cat.refused("POST", &items, letter("c2", "two")).await, "slow_mode");
+    let package = json!({ "letters": [letter("c3", "three"), letter("c4", "four")] });
+    let packages = format!("/v1/conversations/{group}/packages");
+    assert_eq!(cat.refused("POST", &packages, package).await, "slow_mode", "a package is several items");
     ann.post(&group, "a2", "the owner is not slowed").await;
     let gone = ann.done("DELETE", &path, Value::Null).await;
     assert_eq!((&gone["in_force"], &gone["group"]), (&json!(true), &Value::Null));

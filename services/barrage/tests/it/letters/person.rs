@@ -37,6 +37,11 @@ impl<'a> Person<'a> {
         self.done("POST", &format!("/v1/users/{to}/messages"), letter(id, text)).await
     }
 
+    /// Sends a letter to a user whom the caller has made up.
+    pub(super) async fn write_owned(&self, to: String, id: &str) -> Value {
+        self.write(&to, id, "hello").await
+    }
+
     /// Sends an item to a conversation, and returns the answer.
     pub(super) async fn post(&self, conversation: &str, id: &str, text: &str) -> Value {
         self.done("POST", &format!("/v1/conversations/{conversation}/messages"), letter(id, text)).await

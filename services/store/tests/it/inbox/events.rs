@@ -109,6 +109,12 @@ pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine)
             .await;
     }
     let store = &*engine.store;
+    let conversation = ConversationId::direct(&user("host"), &user("fan"));
+    lane.take(Event::Hide(Place { user: user("host"), conversation, position: Position(1) })).await;
+    let hidden = async || {
+        store.away(&user("host"), AwayRange::after(Version(0)), 10).await.unwrap().unwrap().hidden.len()
+    };
+    assert_eq!(hidden().await, 1);
     let oldest = store.oldest(ConversationNumber(0), 10).await.unwrap();
     assert_eq!(oldest.iter().map(|one| one.at_ms).collect::<Vec<_>>(), [Some(1_001), Some(1_012)]);
     let [direct, grouped] = [oldest[0].number, oldest[1].number];
@@ -125,6 +131,7 @@ pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine)
         let away = store.away(&user(name), AwayRange::after(Version(0)), 10).await.unwrap().unwrap();
         (away.user.unread, away.group_unread, away.mentions.len())
     };
+    assert_eq!(hidden().await, 0, "what is gone is not hidden any more");
     // Eight letters of which five are gone: two of the host's are left, and one of the fan's.
     assert_eq!((unread("host").await, unread("fan").await), ((2, 0, 0), (1, 2, 0)));
     assert_eq!(unread("cat").await, (0, 2, 2));
@@ -137,6 +144,10 @@ pub(crate) async fn old_items_are_removed_and_unread_stays_right(engine: Engine)
     lane.letter("host", "fan").await;
     assert_recounted(store).await;
     assert_eq!(unread("fan").await, (2, 1, 0));
+    // A later removal finds no own item of the fan any more, and the fan's counter stays.
+    assert_eq!(store.trim(3, Sequence(lane.at), grouped, 1_017).await.unwrap(), 2);
+    assert_recounted(store).await;
+    assert_eq!(unread("fan").await, (2, 0, 0));
 }
 
 pub(crate) async fn erased_user_has_another_id_once_and_no_number_moves(engine: Engine) {
