@@ -230,11 +230,15 @@ enum Measured {
     Upload(media::UploadPlan),
     /// Media: bytes of downloads per CPU-second, and processor time of a picture of 12 megapixels.
     Media(media::MediaPlan),
-    /// Push: notifications to followers of a host, per second of processor time, over one HTTP/2 connection.
+    /// Push: notifications to followers of a host, per second of processor time, over one HTTP/2 connection; and the
+    /// processor time of reading the followers.
     Push {
         /// Followers, each with one browser.
         #[arg(long, default_value_t = 20_000)]
         followers: u32,
+        /// Service that reaches the devices: `web` (each text is encrypted) or `apns`.
+        #[arg(long, default_value = "web", value_parser = ["web", "apns"])]
+        service: String,
     },
     /// Bus: publishes, deliveries and repairs on one NATS server.
     Bus {
@@ -324,7 +328,7 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Beside { rate, secs, rounds } => letters::beside(build, rate, secs, rounds, json),
         Measured::Upload(plan) => media::upload(build, plan, json),
         Measured::Media(plan) => media::media(build, plan, json),
-        Measured::Push { followers } => push::main(build, followers, json),
+        Measured::Push { followers, service } => push::main(build, followers, &service, json),
         Measured::Bus { partitions } => bus::main(build, partitions, json),
     }
 }
