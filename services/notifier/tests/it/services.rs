@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use barrage_notifier::Presence;
+use barrage_protocol::UserId;
 use barrage_store::PushStore;
 use barrage_testkit::{PushAnswer, wait};
 use serde_json::{Value, json};
@@ -171,5 +173,32 @@ async fn an_access_token_that_was_withdrawn_is_replaced() {
     let taken = async || (running.metric("barrage_push_misconfigured{service=\"fcm\"}") < 1.0).then_some(());
     wait::until(SOON, "the end of the refusal", taken).await;
     assert_eq!(exchanges.load(Ordering::Relaxed), 2);
+    running.stop().await;
+}
+
+/// One device of a user shows its page.
+#[derive(Debug)]
+struct Shows(&'static str, &'static str);
+
+impl Presence for Shows {
+    fn looks(&self, user: &UserId, device: &str) -> bool {
+        (user.as_str(), device) == (self.0, self.1)
+    }
+}
+
+#[tokio::test]
+async fn the_visible_device_is_spared_and_others_and_other_users_are_not() {
+    let mut site = Site::start().await;
+    site.presence = Arc::new(Shows("host", "laptop"));
+    for (name, device) in [("host", "laptop"), ("host", "phone"), ("ann", "laptop")] {
+        site.browser(name, device).await;
+    }
+    site.letter("fan", "host", "hello").await;
+    site.letter("fan", "ann", "hello").await;
+    let running = site.run();
+    site.empty().await;
+    let mut paths: Vec<_> = site.services.requests().into_iter().map(|it| it.path).collect();
+    paths.sort();
+    assert_eq!(paths, ["/send/ann-laptop", "/send/host-phone"]);
     running.stop().await;
 }

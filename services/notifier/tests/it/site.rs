@@ -8,8 +8,8 @@ use std::time::Duration;
 use barrage_bus::{Bus, BusConfig, BusMetrics, EmbeddedBus};
 use barrage_inbox::{ConversationId, Entry, Event, Letter, LetterKind, Place, Position, Standing};
 use barrage_notifier::{
-    ApnsConfig, FcmConfig, NotifierError, NotifierMetrics, Parts, PushConfig, Report, Unknown, VendorConfig,
-    run,
+    ApnsConfig, FcmConfig, NotifierError, NotifierMetrics, Parts, Presence, PushConfig, Report, Unknown,
+    VendorConfig, run,
 };
 use barrage_protocol::{MessageId, Sequence, UserId};
 use barrage_push::VapidKey;
@@ -31,6 +31,8 @@ pub(crate) struct Site {
     pub(crate) services: PushServices,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) config: PushConfig,
+    /// Says which devices show their page, for the runs that follow.
+    pub(crate) presence: Arc<dyn Presence>,
     folder: TempDir,
     lane: u64,
 }
@@ -63,7 +65,7 @@ impl Site {
         let bus =
             EmbeddedBus::open(&folder.path().join("bus.sqlite"), BusConfig::default(), metrics).unwrap();
         let config = config(folder.path(), &services.url());
-        Site { store, services, bus, config, folder, lane: 0 }
+        Site { store, services, bus, config, presence: Arc::new(Unknown), folder, lane: 0 }
     }
 
     /// Runs the role until it is stopped or killed.
@@ -72,7 +74,7 @@ impl Site {
         let parts = Parts {
             store: Arc::clone(&self.store) as Arc<dyn PushStore>,
             bus: Arc::clone(&self.bus),
-            presence: Arc::new(Unknown),
+            presence: Arc::clone(&self.presence),
             tls: ClientTls::load(Some(self.folder.path().join("ca.pem").as_path())).unwrap(),
         };
         let metrics = NotifierMetrics::new(&registry).unwrap();

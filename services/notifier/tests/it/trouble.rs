@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use barrage_inbox::{ConversationId, Event, Place, Position};
 use barrage_protocol::inbox::NotificationSettings;
 use barrage_store::PushStore;
 use barrage_testkit::{PushAnswer, wait};
@@ -54,11 +55,14 @@ async fn a_silent_service_and_an_endless_answer_end_at_the_deadline_and_attempts
 #[tokio::test]
 async fn nobody_is_told_who_has_read_or_wants_nothing() {
     let mut site = Site::start().await;
-    for name in ["reader", "muted", "off", "host"] {
+    for name in ["reader", "cleared", "muted", "off", "host"] {
         site.browser(name, "browser").await;
         site.letter("fan", name, "hello").await;
     }
     site.read("reader", "fan", 1).await;
+    let conversation = ConversationId::direct(&user("cleared"), &user("fan"));
+    let cleared = Place { user: user("cleared"), conversation, position: Position(1) };
+    site.take(Event::Clear(cleared)).await;
     let set = async |name: &str, settings: NotificationSettings| {
         let text = serde_json::to_string(&settings).unwrap();
         site.store.set_notification_settings(&user(name), &text).await.unwrap();
@@ -69,7 +73,7 @@ async fn nobody_is_told_who_has_read_or_wants_nothing() {
     site.empty().await;
     let requests = site.services.requests();
     assert_eq!(requests.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), ["/send/host-browser"]);
-    assert_eq!(running.metric("barrage_push_notifications_total{fate=\"dropped\"}"), 3.0);
+    assert_eq!(running.metric("barrage_push_notifications_total{fate=\"dropped\"}"), 4.0);
     running.stop().await;
 }
 
