@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use barrage_counters::{QuotaKey, Subject};
 use barrage_flow::Forced;
 use barrage_testkit::RedisServer;
+use barrage_testkit::ports::free_address;
 use redis::AsyncCommands;
 
 use crate::engines::flood;
@@ -124,7 +125,9 @@ async fn units_admitted_by_the_share_are_charged_to_redis_afterwards() {
 
 #[tokio::test]
 async fn the_scripts_work_on_a_node_of_a_redis_cluster() {
-    let server = RedisServer::start_with(&["--cluster-enabled", "yes"]).await;
+    // Not 10,000 above the other one: that port may be somebody else's.
+    let bus_port = free_address().port().to_string();
+    let server = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus_port]).await;
     let mut connection = connect(&server).await;
     redis::cmd("CLUSTER").arg(&["ADDSLOTSRANGE", "0", "16383"]).exec_async(&mut connection).await.unwrap();
     let ready = async {
