@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_blob::{BlobName, Blobs};
+use barrage_cache::Cache;
 use barrage_counters::Quota;
 use barrage_guarded::BreakerMetrics;
 use barrage_http::ApiError;
@@ -15,7 +16,6 @@ use barrage_protocol::media::ReferenceAnswer;
 use barrage_protocol::{Code, Digest, MediaView, UserId};
 use barrage_token::{AddressKeys, Keyring, REFERENCE_SECS, Reference, Visibility};
 use bytes::Bytes;
-use moka::future::Cache;
 use prometheus::Registry;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -129,11 +129,8 @@ impl Media {
             decided: Notify::new(),
             scanner: config.check.clamd.as_ref().map(|clamd| Scanner::new(clamd, &parts.breakers)),
             uses: parts.uses,
-            touched: Cache::builder()
-                .max_capacity(RECORDS_MAX)
-                .time_to_live(Duration::from_millis(config.unused_secs * 1_000 / TOUCHES))
-                .build(),
-            records: Cache::builder().max_capacity(RECORDS_MAX).time_to_live(RECORD_LIFE).build(),
+            touched: Cache::new(RECORDS_MAX, Duration::from_millis(config.unused_secs * 1_000 / TOUCHES)),
+            records: Cache::new(RECORDS_MAX, RECORD_LIFE),
             config,
         }))
     }
@@ -203,8 +200,8 @@ impl Media {
 
     /// Forgets the record of a medium that is gone.
     pub(crate) async fn forget_record(&self, digest: Digest) {
-        self.records.invalidate(&digest).await;
-        self.touched.invalidate(&digest).await;
+        self.records.remove(&digest).await;
+        self.touched.remove(&digest).await;
     }
 
     /// Notes that somebody is about to use a medium, so that it is not removed meanwhile.

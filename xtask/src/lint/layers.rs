@@ -49,6 +49,7 @@ const ALLOWED: &[Allowed] = &[
     allowed("secret", 1, &["part"]),
     allowed("testkit", 1, &["clock", "protocol", "tls", "ws"]),
     allowed("token", 1, &["clock", "part", "protocol"]),
+    allowed("cache", 2, &[]),
     allowed("counters", 2, &["flow", "part", "protocol"]),
     allowed("exposition", 2, &["clock", "part"]),
     allowed("guarded", 2, &["clock", "flow"]),
@@ -95,7 +96,7 @@ const ALLOWED: &[Allowed] = &[
     allowed(
         "media",
         4,
-        &["blob", "clock", "counters", "flow", "guarded", "http", "openapi", "part", "protocol", "token"],
+        &["blob", "cache", "clock", "counters", "flow", "guarded", "http", "openapi", "part", "protocol", "token"],
     ),
     allowed(
         "notifier",
@@ -108,6 +109,7 @@ const ALLOWED: &[Allowed] = &[
         4,
         &[
             "bus",
+            "cache",
             "class",
             "clock",
             "counters",

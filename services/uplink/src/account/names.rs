@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_cache::Cache;
 use barrage_protocol::code::{LimitHit, Refusal};
 use barrage_protocol::{Code, UserId};
 use barrage_store::Store;
-use moka::future::Cache;
 use prometheus::IntCounter;
 
 use super::config::AccountsConfig;
@@ -44,7 +44,7 @@ impl AccountNames {
     /// Returns the names of the accounts in `store`; `None` where accounts are off.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, config: &AccountsConfig, metrics: &UplinkMetrics) -> Option<Arc<Self>> {
-        let known = Cache::builder().max_capacity(KNOWN_MAX).time_to_live(KNOWN_FOR).build();
+        let known = Cache::new(KNOWN_MAX, KNOWN_FOR);
         let unchecked = metrics.names_unchecked.clone();
         (config.enabled == Some(true)).then(|| Arc::new(AccountNames { store, known, unchecked }))
     }
@@ -54,10 +54,8 @@ impl AccountNames {
     /// # Errors
     /// `bad_text` with the rule `account_name`.
     pub(crate) async fn check(&self, user: Option<&UserId>, name: &str) -> Result<(), Refusal> {
-        let owner = match self.known.get(name).await {
-            Some(owner) => owner,
-            None => self.known.get_with(name.to_owned(), self.owner(name)).await,
-        };
+        let owner = self.known.load(name.to_owned(), async { Ok(self.owner(name).await) }).await;
+        let owner = owner.unwrap_or_else(|never| match *never {});
         match owner {
             Owner::Account(owner) if user != Some(&owner) => {
                 let message =
@@ -75,7 +73,7 @@ impl AccountNames {
 
     /// Looks all names up again: one of them belongs to a new account.
     pub(super) fn registered(&self) {
-        self.known.invalidate_all();
+        self.known.clear();
     }
 
     async fn owner(&self, name: &str) -> Owner {

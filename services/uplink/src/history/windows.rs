@@ -2,12 +2,11 @@
 //! serves all.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use barrage_cache::Cache;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, RoomId};
-use moka::Expiry;
-use moka::future::Cache;
 use tokio::sync::Semaphore;
 
 use super::window::Window;
@@ -31,36 +30,19 @@ pub(super) struct Key {
 /// Windows by room. Those of at most `history.bytes_max` bytes are kept; beyond, the rooms that are read
 /// least are loaded for each reader. Errors are not kept.
 pub(super) struct Windows {
-    kept: Cache<Key, Arc<Window>>,
+    kept: Cache<Key, Arc<Window>, Refusal>,
     waiting: Arc<Semaphore>,
     wait_max: Duration,
-}
-
-/// A window ends a second after the begin of its load, not of its insertion.
-struct Until;
-
-impl Expiry<Key, Arc<Window>> for Until {
-    fn expire_after_create(&self, _: &Key, window: &Arc<Window>, _: Instant) -> Option<Duration> {
-        Some(window.until.saturating_duration_since(barrage_clock::now()))
-    }
-
-    fn expire_after_update(
-        &self,
-        key: &Key,
-        window: &Arc<Window>,
-        at: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        self.expire_after_create(key, window, at)
-    }
 }
 
 impl Windows {
     /// Makes an empty cache. `bytes_max` is its memory.
     pub(super) fn new(config: &HistoryConfig, bytes_max: u64) -> Self {
-        let weight = |_: &Key, window: &Arc<Window>| u32::try_from(window.bytes()).unwrap_or(u32::MAX);
+        let weight = |window: &Arc<Window>| u32::try_from(window.bytes()).unwrap_or(u32::MAX);
+        // A window ends a second after the begin of its load, not of its insertion.
+        let life = |window: &Arc<Window>| window.until.saturating_duration_since(barrage_clock::now());
         Windows {
-            kept: Cache::builder().max_capacity(bytes_max).weigher(weight).expire_after(Until).build(),
+            kept: Cache::weighed(bytes_max, weight, life),
             waiting: Arc::new(Semaphore::new(config.waiting_max.min(Semaphore::MAX_PERMITS))),
             wait_max: Duration::from_millis(config.wait_ms),
         }
@@ -86,7 +68,7 @@ impl Windows {
         };
         let kept = self.kept.clone();
         let loading = tokio::spawn(async move {
-            let loaded = kept.try_get_with(key, async move {
+            let loaded = kept.load(key, async move {
                 let loaded = tokio::time::timeout(LOAD_MAX, load).await;
                 loaded.unwrap_or_else(|_| Err(overloaded("the history takes too long to read"))).map(Arc::new)
             });
@@ -106,7 +88,7 @@ impl Windows {
 
     /// Frees the memory of windows that have ended.
     pub(super) async fn sweep(&self) {
-        self.kept.run_pending_tasks().await;
+        self.kept.sweep().await;
     }
 }
 

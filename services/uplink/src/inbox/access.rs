@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use barrage_cache::Cache;
 use barrage_inbox::{
     Conversation, ConversationId, ConversationNumber, ConversationState, Counters, Folder, Member, Refusal,
     Role, Standing, UserNumber, folder_of,
 };
 use barrage_protocol::UserId;
 use barrage_store::{InboxError, InboxReads, Membership, Terms};
-use moka::future::Cache;
 
 use super::config::InboxConfig;
 use super::erased::{Pseudonyms, is_pseudonym};
@@ -39,9 +39,9 @@ impl Access {
             store,
             paused_until_ms: AtomicU64::new(0),
             pseudonyms: Pseudonyms::new(secret),
-            erased: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
-            terms: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
-            members: Cache::builder().max_capacity(config.access_kept_max).time_to_live(age).build(),
+            erased: Cache::new(config.access_kept_max, age),
+            terms: Cache::new(config.access_kept_max, age),
+            members: Cache::new(config.access_kept_max, age),
         }
     }
 
@@ -124,13 +124,13 @@ impl Access {
 
     /// Forgets what is known about letters between two users, in both directions.
     pub(super) async fn forget_terms(&self, one: &UserId, other: &UserId) {
-        self.terms.invalidate(&(one.clone(), other.clone())).await;
-        self.terms.invalidate(&(other.clone(), one.clone())).await;
+        self.terms.remove(&(one.clone(), other.clone())).await;
+        self.terms.remove(&(other.clone(), one.clone())).await;
     }
 
     /// Forgets a user's row in a conversation.
     pub(super) async fn forget_member(&self, user: &UserId, conversation: &ConversationId) {
-        self.members.invalidate(&(user.clone(), conversation.clone())).await;
+        self.members.remove(&(user.clone(), conversation.clone())).await;
     }
 }
 

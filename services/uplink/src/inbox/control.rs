@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barrage_bus::{LaneDraft, LaneReceipt, Lanes, lane_of};
+use barrage_cache::Cache;
 use barrage_counters::{Quota, QuotaKey, Subject};
 use barrage_flow::{Rate, Rule};
 use barrage_http::rate_limited;
@@ -14,7 +15,6 @@ use barrage_protocol::inbox::Accepted;
 use barrage_protocol::{MessageId, Sequence, UserId};
 use barrage_store::InboxReads;
 use bytes::Bytes;
-use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,7 @@ pub(crate) struct InboxControl {
     /// Has the mutes, as restrictions in a room of their own: durable, and in force at every uplink.
     pub(super) rooms: RoomControl,
     /// People whom a user began to write to: retries of a first letter, and letters beside it, count once.
-    opened: Cache<(UserId, UserId), ()>,
+    opened: Cache<(UserId, UserId), (), Refusal>,
     /// Items that slow mode let pass.
     pub(super) passed: Cache<(UserId, MessageId), ()>,
     pub(super) syncs: Semaphore,
@@ -117,8 +117,8 @@ impl InboxControl {
             letters: LetterLog::default(),
             reads: ReadBuffer::new(config.reads_merged_max),
             services: Services::new(Arc::clone(&store)),
-            opened: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
-            passed: Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(PASSED).build(),
+            opened: Cache::new(REMEMBERED_MAX, PASSED),
+            passed: Cache::new(REMEMBERED_MAX, PASSED),
             syncs: Semaphore::new(config.syncs_max),
             waits: Semaphore::new(config.waits_max),
             origin: barrage_clock::now(),
@@ -168,7 +168,7 @@ impl InboxControl {
     pub(super) async fn take_conversation(&self, user: &UserId, to: &UserId) -> Result<(), Refusal> {
         let rule = "new_conversations_per_hour";
         let taken = self.take(rule, "user", Subject::User(user.clone()), self.new_conversations, HOUR);
-        let opened = self.opened.try_get_with((user.clone(), to.clone()), taken).await;
+        let opened = self.opened.load((user.clone(), to.clone()), taken).await;
         opened.map_err(|refusal| Refusal::clone(&refusal))
     }
 

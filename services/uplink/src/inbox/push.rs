@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use barrage_cache::Cache;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::inbox::{
     DeviceAnswer, DeviceOutcome, DeviceRemoved, DeviceRequest, DeviceView, DevicesAnswer, FollowAnswer,
@@ -13,7 +14,6 @@ use barrage_push::{WebSubscription, check_settings};
 use barrage_store::{
     Campaign, FOLLOWS_PER_USER_MAX, InboxReads, NewCampaign, NewDevice, PushService, Registered,
 };
-use moka::future::Cache;
 
 use super::control::InboxControl;
 use super::refusals::{malformed, unreadable};
@@ -31,18 +31,18 @@ const SERVICES_AGE: Duration = Duration::from_secs(5);
 /// The services that senders have announced, for a few seconds.
 pub(super) struct Services {
     store: Arc<dyn InboxReads>,
-    known: Cache<(), Arc<Vec<PushService>>>,
+    known: Cache<(), Arc<Vec<PushService>>, barrage_store::InboxError>,
 }
 
 impl Services {
     pub(super) fn new(store: Arc<dyn InboxReads>) -> Self {
-        Services { store, known: Cache::builder().max_capacity(1).time_to_live(SERVICES_AGE).build() }
+        Services { store, known: Cache::new(1, SERVICES_AGE) }
     }
 
     async fn get(&self) -> Result<Arc<Vec<PushService>>, Refusal> {
         let read = async { Ok(Arc::new(self.store.services().await?)) };
-        let known = self.known.try_get_with((), read).await;
-        known.map_err(|error: Arc<barrage_store::InboxError>| unreadable(&error))
+        let known = self.known.load((), read).await;
+        known.map_err(|error| unreadable(&error))
     }
 }
 
