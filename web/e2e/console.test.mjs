@@ -6,7 +6,6 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { Admin, gateway, overview, refresh, room, signIn, state, TOKEN, visit } from './admin.mjs';
 import { LOOKS, violations } from './axe.mjs';
 import { launch } from './browser.mjs';
-import { modules } from './modules.mjs';
 import { until } from './server.mjs';
 
 let admin;
@@ -57,20 +56,8 @@ test('a token that becomes invalid leads back to the sign-in', async () => {
   assert.ok(await page.isHidden('#app'));
 });
 
-test('both languages have every text, and the console switches between them', async () => {
-  const { load, close } = await modules();
-  const [{ ZH }, { EN }] = [await load('pages/operator/zh.ts'), await load('pages/operator/en.ts')];
-  await close();
-  assert.deepEqual(Object.keys(EN).sort(), Object.keys(ZH).sort());
-  for (const [key, words] of [...Object.entries(ZH), ...Object.entries(EN)]) assert.ok(words, key);
-  const names = (words) => [...words.matchAll(/\{(\w+)\}/g)].map(([, name]) => name).sort();
-  for (const key of Object.keys(ZH)) assert.deepEqual(names(EN[key]), names(ZH[key]), key);
-
+test('the console switches between both languages', async () => {
   const page = await signIn(browser, admin.origin, TOKEN, { locale: 'zh-CN' });
-  const keys = await page.$$eval('[data-i18n], [data-i18n-label], [data-i18n-placeholder], [data-i18n-empty]', (nodes) =>
-    nodes.flatMap(({ dataset }) => [dataset.i18n, dataset.i18nLabel, dataset.i18nPlaceholder, dataset.i18nEmpty].filter(Boolean)),
-  );
-  assert.deepEqual(keys.filter((key) => !(key in ZH)), [], 'keys of index.html');
   assert.equal(await text(page, '#gateways-title'), '网关');
   await page.click('#language');
   assert.equal(await text(page, '#gateways-title'), 'Gateways');

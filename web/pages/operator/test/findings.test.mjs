@@ -1,17 +1,7 @@
 // What the console finds wrong, without a browser.
 
-import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { modules } from './modules.mjs';
-
-let page;
-let findings;
-
-before(async () => {
-  page = await modules();
-  ({ findings } = await page.load('pages/operator/findings.ts'));
-});
-after(() => page?.close());
+import { expect, test } from 'vitest';
+import { findings } from '../findings.ts';
 
 const load = { connections: 0, connections_max: 100, overload_level: 0, push_p99_ms: 1 };
 const calm = { conservationError: 0, stages: [], breakersOpen: [], pushP99Ms: 1, slowest: null, refusedPerS: 0, waiting: 0 };
@@ -31,17 +21,17 @@ function found(gateway, notAsked = []) {
 
 const silent = [{ role: 'gateway', id: 'g-2', why: 'no connection to its admin address' }];
 
-test('a healthy fleet has no finding', () => assert.deepEqual(found({}), []));
+test('a healthy fleet has no finding', () => expect(found({})).toEqual([]));
 
 test('the end of a drained gateway is no red finding, and the silence of any other is', () => {
-  assert.deepEqual(found({ draining: true, state: undefined }, silent), ['warn findEnding', 'warn findDraining']);
-  assert.deepEqual(found({ state: undefined }, silent), ['bad findNotAsked']);
+  expect(found({ draining: true, state: undefined }, silent)).toEqual(['warn findEnding', 'warn findDraining']);
+  expect(found({ state: undefined }, silent)).toEqual(['bad findNotAsked']);
   const withViewers = { draining: true, state: undefined, load: { ...load, connections: 5 } };
-  assert.deepEqual(found(withViewers, silent), ['bad findNotAsked', 'warn findDraining']);
+  expect(found(withViewers, silent)).toEqual(['bad findNotAsked', 'warn findDraining']);
 });
 
 test('a process that drains is not called unready', () => {
   const state = (more) => ({ state: { version: '1', breakers: {}, not_ready: 'this process drains' }, ...more });
-  assert.deepEqual(found(state({ draining: true })), ['warn findDraining']);
-  assert.deepEqual(found(state({})), ['bad findNotReady']);
+  expect(found(state({ draining: true }))).toEqual(['warn findDraining']);
+  expect(found(state({}))).toEqual(['bad findNotReady']);
 });
