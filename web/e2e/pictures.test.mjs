@@ -1,12 +1,13 @@
-// Pictures in a room, from the file dialog of one page to the list, the stage and the dialog of another, with the real
-// server and its role media.
+// Pictures in a room and in letters, from the file dialog of one page to the list, the stage and the dialog of another,
+// with the real server and its role media.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { violations } from './axe.mjs';
 import { newContext, open, send } from './browser.mjs';
+import { acquaint, openThread, reader, request, shown, write } from './letters.mjs';
 import { rig } from './rig.mjs';
-import { freePorts, Server, until } from './server.mjs';
+import { freePorts, pause, Server, until } from './server.mjs';
 
 const started = rig(async () => {
   const [port] = await freePorts();
@@ -138,6 +139,79 @@ test('the button is there for those whom the room lets send pictures', async () 
   assert.equal(await guest.$('#picture-button'), null, 'guests may not upload');
   await allow('off');
   await until('it is gone', () => page.isHidden('#picture-button'));
+});
+
+/** Chooses a file in an open conversation, and sends it with a text. Returns the states that the sender was shown. */
+async function sendLetter(page, file, text) {
+  await page.waitForSelector('.letter-box .picture-button');
+  await page.evaluate(() => {
+    window.states = [];
+    const bar = document.querySelector('.letter-box .attached');
+    new MutationObserver(() => window.states.push(bar.dataset.state)).observe(bar, { attributeFilter: ['data-state'] });
+  });
+  await page.setInputFiles('.letter-box .picture-file', file);
+  await page.waitForSelector('.letter-box .attached[data-state=ready]');
+  await page.fill('.letter-text', text);
+  await page.press('.letter-text', 'Enter');
+  await page.waitForSelector('.letter-box .attached', { state: 'hidden' });
+  return page.evaluate(() => [...new Set(window.states)]);
+}
+
+test('a picture goes by letter and to a group, is shown large by keyboard, and a stranger waits until it is opened', async () => {
+  const { server, browser } = started;
+  await acquaint(server, 'ivy', 'jon');
+  const [ivy, jon] = [await reader(browser, server, 'ivy'), await reader(browser, server, 'jon')];
+  await openThread(jon, 'Ivy');
+  await openThread(ivy, 'Jon');
+  await jon.evaluate(() => {
+    new MutationObserver(() => {
+      const { width, height } = document.querySelector('.letter .picture')?.getBoundingClientRect() ?? {};
+      if (width) window.first ??= [width, height];
+    }).observe(document.querySelector('.letter-list'), { childList: true });
+  });
+  const states = await sendLetter(ivy, await painted(ivy, 1_600, 1_000), 'from the pier');
+  assert.deepEqual(states.filter((state) => state !== 'preparing'), ['sending', 'checking', 'ready', '']);
+  for (const page of [jon, ivy]) await page.waitForSelector('.letter:not(.outgoing) .picture.there');
+  const found = await jon.$eval('.letter .picture', (box) => {
+    const { width, height } = box.getBoundingClientRect();
+    return { size: [width, height], pixels: box.querySelector('img').naturalWidth, label: box.getAttribute('aria-label'), placeholder: box.querySelector('canvas')?.width };
+  });
+  const { size, ...rest } = found;
+  assert.deepEqual(rest, { pixels: 480, label: 'Picture from Ivy', placeholder: 32 });
+  assert.ok(size[0] > 200 && Math.abs(size[0] / size[1] - 1.6) < 0.01, `${size}`);
+  assert.deepEqual(await jon.evaluate(() => window.first), size, 'no row moves');
+  assert.equal((await shown(jon)).at(-1), 'from the pier');
+  assert.deepEqual(await violations(jon, '.letters'), []);
+  await jon.focus('.letter-list');
+  for (const key of ['ArrowUp', 'ArrowUp', 'Enter']) await jon.keyboard.press(key);
+  await jon.waitForFunction(() => document.querySelector('.viewer[open] img')?.naturalWidth === 1_280);
+  await jon.keyboard.press('Escape');
+  await until('the focus is back', () => jon.evaluate(() => document.activeElement.matches('.letter .picture')));
+
+  const { conversation: group } = await request(server, 'ivy', 'POST', '/v1/groups', { title: 'Pier walkers', room: 'demo', join: 'open', history: 'all' });
+  await request(server, 'jon', 'POST', `/v1/groups/${group}/join`);
+  await jon.click('.letters-head [aria-label=Back]');
+  await openThread(jon, 'Pier walkers');
+  await ivy.click('.letters-head [aria-label=Back]');
+  await openThread(ivy, 'Pier walkers');
+  await sendLetter(ivy, await painted(ivy, 300, 600, 'tower.png'), '');
+  await jon.waitForSelector('.letter.other .picture.there');
+  await jon.click('.letters-head [aria-label=Back]');
+  await jon.waitForSelector('.conversation:has-text("Pier walkers") .conversation-words:has-text("[image]")');
+
+  await write(server, 'kai', 'jon', 'may I show you something?');
+  const kai = await reader(browser, server, 'kai');
+  await openThread(kai, 'jon');
+  await sendLetter(kai, await painted(kai, 500, 500, 'square.png'), '');
+  await jon.click('.conversation.folder:has-text("Requests (1)")');
+  await jon.click('.conversation:has-text("[image]")');
+  await jon.waitForSelector('.letter .picture canvas');
+  // Longer than a picture of the list takes.
+  await pause(500);
+  assert.equal(await jon.$('.letter .picture img'), null, 'no byte of a stranger is asked for');
+  await jon.click('.letter-banner .chip:text-is("Accept")');
+  await jon.waitForSelector('.letter .picture.there');
+  for (const page of [ivy, jon, kai]) assert.deepEqual(page.faults, []);
 });
 
 test('a moderator sees pictures in the console before acting, and switches them off there', async () => {

@@ -132,6 +132,7 @@ new Scene(byId<HTMLCanvasElement>('scene'));
 const letters = token && new LettersOffer({
   room,
   roomId,
+  token,
   nameOf: (user) => senders.get(user)?.name ?? null,
   say: (words) => composer.hint(words),
   hopes: () => news?.offer(),

@@ -127,7 +127,15 @@ test('letters have an id, and reads of a moment are one request', async () => {
   world.answers[`/v1/conversations/${D}/messages`] = refused(403, 'blocked');
   const refusal = await inbox.reply(D, { sticker: 'wave', replyTo: 1 });
   assert.deepEqual([refusal.kind, refusal.code], ['refused', 'blocked']);
-  assert.equal(JSON.parse(world.asked(`/v1/conversations/${D}/messages`)[0].init.body).reply_to, 1);
+  await inbox.reply(D, { media: 'm.s', text: 'look', replyTo: 1 });
+  await inbox.reply(D, { media: 'm.s', kind: 'file' });
+  const bodies = world.asked(`/v1/conversations/${D}/messages`).map(({ init }) => JSON.parse(init.body));
+  for (const one of bodies) assert.match(one.id, /^\w{12}$/);
+  assert.deepEqual(bodies.map(({ id, ...rest }) => rest), [
+    { type: 'sticker', sticker: 'wave', reply_to: 1 },
+    { type: 'image', media: 'm.s', text: 'look', reply_to: 1 },
+    { type: 'file', media: 'm.s' },
+  ]);
   world.answers['/v1/inbox/reads'] = { within_ms: 200 };
   inbox.read(D, 1);
   inbox.read(D, 1);

@@ -18,7 +18,7 @@ export interface Texts<Key extends string> {
 }
 
 let language: Language = preferred();
-const listeners: (() => void)[] = [];
+const listeners = new Set<() => void>();
 
 function preferred(): Language {
   const chosen = recall('local', KEY);
@@ -34,10 +34,11 @@ export function count(value: number): string {
   return new Intl.NumberFormat(locale(), { notation: value >= 10_000 ? 'compact' : 'standard', maximumFractionDigits: 1 }).format(value);
 }
 
-/** Runs `apply` now and after each change of the language. */
-export function inLanguage(apply: () => void): void {
-  listeners.push(apply);
+/** Runs `apply` now and after each change of the language, until the returned function is called. */
+export function inLanguage(apply: () => void): () => void {
+  listeners.add(apply);
   apply();
+  return () => listeners.delete(apply);
 }
 
 export function switchLanguage(): void {

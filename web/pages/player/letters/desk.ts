@@ -1,6 +1,7 @@
 // What the views of the inbox share.
 
 import { type Inbox } from '@barrage/client/inbox';
+import { type Attachment } from '../media/attach.ts';
 import { type Blocks } from './blocks.ts';
 import { type Names } from './list/names.ts';
 import { type Previews } from './list/previews.ts';
@@ -43,6 +44,8 @@ export interface Desk {
   drafts: Map<string, string>;
   go(place: Place): void;
   back(): void;
+  /** Loads the picture button of a text box; null where the server takes no pictures. */
+  attachment(text: HTMLElement): Promise<Attachment | null>;
   /** Shows a sentence, which screen readers read. */
   say(words: string): void;
   /** The user has written a letter, and may wait for an answer. */

@@ -3,8 +3,9 @@
 
 import './letters.css';
 import { byId } from '@barrage/ui/dom.ts';
-import { type Room } from '@barrage/client';
+import { type Room, type TokenSource } from '@barrage/client';
 import { openInbox } from '@barrage/client/inbox';
+import { loadAttachment } from '../media/attaching.ts';
 import { Badge } from './badge.ts';
 import { Blocks } from './blocks.ts';
 import { type Desk, type Place } from './desk.ts';
@@ -19,6 +20,8 @@ import { whyOf } from './texts/words.ts';
 export interface Page {
   room: Room;
   roomId: string;
+  /** Token of the user, for uploads. */
+  token: TokenSource;
   /** Name that a user has in the room; null for one who has not written. */
   nameOf(user: string): string | null;
   /** Shows a sentence below the stream. */
@@ -37,7 +40,7 @@ export interface Letters {
   close(): void;
 }
 
-export function openLetters({ room, roomId, nameOf, unread, say, hopes }: Page): Letters {
+export function openLetters({ room, roomId, token, nameOf, unread, say, hopes }: Page): Letters {
   const inbox = openInbox(room);
   const names = new Names(nameOf);
   const update = (): void => drawer.update();
@@ -50,6 +53,7 @@ export function openLetters({ room, roomId, nameOf, unread, say, hopes }: Page):
     drafts: new Map(),
     go: (place: Place) => drawer.go(place),
     back: () => drawer.back(),
+    attachment: (text) => loadAttachment(token, text),
     say: (words) => drawer.say(words),
     wrote: hopes,
     leave: async (conversation) => {

@@ -116,7 +116,7 @@ function chatRow(chat: Chat, context: RowContext, sequence: number | null): HTML
     words.prepend(dot);
   }
   const row = element('li', 'row chat', ...(chat.reply_to ? [replyOf(chat.reply_to, context)] : []), nameOf(chat), words);
-  if (chat.media !== undefined) row.append(pictureBox(chat.media, chat.name, sequence));
+  if (chat.media !== undefined) row.append(pictureBox(chat.media, chat.name, sequence === null ? null : { conversation: null, position: sequence }));
   const user = context.user();
   if (user !== null && (chat.reply_to?.user === user || chat.mentions?.includes(user))) row.classList.add('to-me');
   return row;

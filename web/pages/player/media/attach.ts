@@ -1,9 +1,9 @@
-// The composer's picture button, and the state of the chosen file above the text box until it is sent or taken away. The
-// file goes up at once, while its text is written.
+// A picture button, and the state of the chosen file above a text box until it is sent or taken away. The file goes up at
+// once, while its text is written. The composer and each conversation of the inbox have one.
 
-import { type TokenSource } from '@barrage/client';
+import { type Medium, type TokenSource } from '@barrage/client';
 import { openMedia, type Media, type Upload, type UploadState } from '@barrage/client/media';
-import { byId, element, icon } from '@barrage/ui/dom.ts';
+import { element, icon } from '@barrage/ui/dom.ts';
 import { inLanguage } from '../page/i18n.ts';
 import { t } from './texts.ts';
 
@@ -13,42 +13,42 @@ const PREVIEW_PX = 80;
 const TYPES = 'image/jpeg,image/png,image/webp,image/gif,image/heic';
 
 export class Attachment {
+  /** State of the chosen file; hidden without one. */
+  readonly bar = element('div', 'attached');
+  readonly button = element('button', 'round picture-button', icon('picture'));
+  /** The file dialog, which the button opens. */
+  readonly input = element('input', 'hidden picture-file');
   #media: Media;
-  #button = element('button', 'round', icon('picture'));
-  #bar = element('div', 'attached');
   #preview = element('canvas', 'attached-preview');
   #words = element('span', 'attached-words');
   #progress = element('progress', 'attached-progress');
-  #input = element('input', 'hidden');
   #upload: Upload | null = null;
   #state: UploadState | null = null;
+  #endLanguage: () => void;
 
-  constructor(token: TokenSource, hosts: readonly string[], chunkBytes: number | undefined) {
+  /** Pictures that are pasted into `text` are taken, too. */
+  constructor(token: TokenSource, hosts: readonly string[], chunkBytes: number | undefined, text: HTMLElement) {
     this.#media = openMedia({ hosts, token, chunkBytes });
     const remove = element('button', 'bare', icon('close'));
-    remove.type = this.#button.type = 'button';
-    this.#button.id = 'picture-button';
+    remove.type = this.button.type = 'button';
     this.#preview.setAttribute('aria-hidden', 'true');
     this.#words.setAttribute('role', 'status');
-    this.#input.type = 'file';
-    this.#input.id = 'picture-file';
-    this.#input.accept = TYPES;
-    this.#input.tabIndex = -1;
-    this.#bar.append(this.#preview, this.#words, this.#progress, remove);
-    this.#bar.hidden = true;
-    byId('suggestions').before(this.#bar);
-    byId('emote-button').before(this.#button, this.#input);
-    this.#button.addEventListener('click', () => this.#input.click());
+    this.input.type = 'file';
+    this.input.accept = TYPES;
+    this.input.tabIndex = -1;
+    this.bar.append(this.#preview, this.#words, this.#progress, remove);
+    this.bar.hidden = true;
+    this.button.addEventListener('click', () => this.input.click());
     remove.addEventListener('click', () => this.clear());
-    this.#input.addEventListener('change', () => {
-      const file = this.#input.files?.[0];
-      this.#input.value = '';
+    this.input.addEventListener('change', () => {
+      const file = this.input.files?.[0];
+      this.input.value = '';
       if (file) this.#take(file);
     });
-    byId('text').addEventListener('paste', (event) => this.#pasted(event));
-    inLanguage(() => {
-      for (const [node, key] of [[this.#button, 'attach'], [remove, 'remove'], [this.#input, 'attach']] as const) node.setAttribute('aria-label', t(key));
-      this.#button.title = t('attach');
+    text.addEventListener('paste', (event) => this.#pasted(event));
+    this.#endLanguage = inLanguage(() => {
+      for (const [node, key] of [[this.button, 'attach'], [remove, 'remove'], [this.input, 'attach']] as const) node.setAttribute('aria-label', t(key));
+      this.button.title = t('attach');
       this.#progress.setAttribute('aria-label', t('picture'));
       this.#write();
     });
@@ -59,6 +59,11 @@ export class Attachment {
     return this.#state?.kind === 'ready' ? this.#state.reference : null;
   }
 
+  /** The picture that can be sent now. */
+  get medium(): Medium | null {
+    return this.#state?.kind === 'ready' ? this.#state.medium : null;
+  }
+
   /** Whether a picture is on its way. */
   get isBusy(): boolean {
     const { kind } = this.#state ?? {};
@@ -67,7 +72,7 @@ export class Attachment {
 
   /** Shows the button while the room allows pictures. */
   allow(allowed: boolean): void {
-    this.#button.hidden = !allowed;
+    this.button.hidden = !allowed;
     if (!allowed) this.clear();
   }
 
@@ -79,9 +84,15 @@ export class Attachment {
     this.#write();
   }
 
+  /** Takes the picture away for good: its text box is gone. */
+  close(): void {
+    this.clear();
+    this.#endLanguage();
+  }
+
   #pasted(event: ClipboardEvent): void {
     const file = [...(event.clipboardData?.files ?? [])].find(({ type }) => type.startsWith('image/'));
-    if (!file || this.#button.hidden) return;
+    if (!file || this.button.hidden) return;
     event.preventDefault();
     this.#take(file);
   }
@@ -115,11 +126,11 @@ export class Attachment {
 
   #write(): void {
     const state = this.#state;
-    this.#bar.hidden = state === null;
-    this.#bar.dataset['state'] = state?.kind ?? '';
+    this.bar.hidden = state === null;
+    this.bar.dataset['state'] = state?.kind ?? '';
     if (state === null) return;
     this.#words.textContent = wordsOf(state);
-    this.#bar.classList.toggle('refused', state.kind === 'refused');
+    this.bar.classList.toggle('refused', state.kind === 'refused');
     this.#progress.hidden = !this.isBusy;
     if (state.kind === 'sending') {
       this.#progress.max = state.bytes;

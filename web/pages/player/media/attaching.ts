@@ -2,13 +2,24 @@
 // loaded then.
 
 import { type TokenSource } from '@barrage/client';
+import { byId } from '@barrage/ui/dom.ts';
 import { isAtLeast } from '../moderate/actions.ts';
 import type { Attachment } from './attach.ts';
 import { loadPictures } from './box.ts';
 
+/** Creates the attachment of a text box; null where the server takes no media, and before the room is known. */
+export async function loadAttachment(token: TokenSource, text: HTMLElement): Promise<Attachment | null> {
+  const [pictures, { Attachment: Made }] = await Promise.all([loadPictures(), import('./attach.ts')]);
+  if (!pictures) return null;
+  const { hosts, pieceBytes } = await pictures.hosts();
+  // A server without media says so in entry.
+  return hosts.length === 0 ? null : new Made(token, hosts, pieceBytes, text);
+}
+
 export class Attaching {
   #attachment: Attachment | null = null;
   #isAllowed = false;
+  #isLoading = false;
 
   /** Without a token there is no button: guests may not upload. */
   constructor(private readonly token: TokenSource | undefined) {}
@@ -35,12 +46,16 @@ export class Attaching {
   }
 
   async #load(token: TokenSource): Promise<void> {
-    const [pictures, { Attachment: Made }] = await Promise.all([loadPictures(), import('./attach.ts')]);
-    if (!pictures || this.#attachment) return;
-    const { hosts, pieceBytes } = await pictures.hosts();
-    // A server without media says so in entry.
-    if (hosts.length === 0 || this.#attachment) return;
-    this.#attachment = new Made(token, hosts, pieceBytes);
-    this.#attachment.allow(this.#isAllowed);
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    const made = await loadAttachment(token, byId('text')).catch(() => null);
+    this.#isLoading = false;
+    if (!made) return;
+    this.#attachment = made;
+    made.button.id = 'picture-button';
+    made.input.id = 'picture-file';
+    byId('suggestions').before(made.bar);
+    byId('emote-button').before(made.button, made.input);
+    made.allow(this.#isAllowed);
   }
 }

@@ -7,27 +7,36 @@ import { boxOf } from './size.ts';
 import type { Pictures } from './pictures.ts';
 
 /** What pictures need of the page. */
-export interface PicturePlace {
+export interface PicturePage {
   room: Room;
   roomId: string;
   entries: readonly string[];
 }
 
+/** Where a picture is: the sequence in the room, or the position in a conversation of the inbox. */
+export interface Spot {
+  conversation: string | null;
+  position: number;
+}
+
+/** When the bytes are loaded: when the box comes near the view, or when its user opens the picture. */
+export type When = 'near' | 'asked';
+
 /** Height of a picture on the stage in CSS pixels. */
 const STAGE_PX = 48;
 
-let place: PicturePlace | null = null;
+let page: PicturePage | null = null;
 let loaded: Promise<Pictures> | null = null;
 let now: Pictures | null = null;
 
 /** Notes the room of the page, before its first message. */
-export function picturesOf(of: PicturePlace): void {
-  place = of;
+export function picturesOf(of: PicturePage): void {
+  page = of;
 }
 
 /** Loads what shows pictures; null before the room is known. */
 export function loadPictures(): Promise<Pictures> | null {
-  const of = place;
+  const of = page;
   if (!of) return null;
   loaded ??= import('./pictures.ts').then(({ Pictures: Made }) => (now = new Made(of)));
   loaded.catch(() => {
@@ -49,7 +58,7 @@ export function stageAddress(medium: Medium): string | null {
 }
 
 /** Creates the box of a picture; `null` is one that was removed. */
-export function pictureBox(given: Medium | null, name: string, sequence: number | null): HTMLElement {
+export function pictureBox(given: Medium | null, name: string, spot: Spot | null, when: When = 'near'): HTMLElement {
   const medium = usable(given);
   const box = element('button', 'picture');
   box.type = 'button';
@@ -59,7 +68,7 @@ export function pictureBox(given: Medium | null, name: string, sequence: number 
   box.style.width = `${width}px`;
   if (medium?.is_public) box.classList.add('sticker');
   loadPictures()?.then(
-    (pictures) => pictures.fill(box, medium, name, sequence),
+    (pictures) => pictures.fill(box, medium, name, spot, when),
     () => box.classList.add('gone'),
   );
   return box;

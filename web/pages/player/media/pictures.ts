@@ -1,10 +1,10 @@
-// Shows pictures of a room: the placeholder at once, the bytes when the box is near the view, and one picture large.
+// Shows pictures of a room and of its user's letters: the placeholder at once, the bytes when the box is near the view, and one picture large.
 
 import { type Medium } from '@barrage/client';
 import { Addresses, chooseVariant, drawThumbhash, mediaHosts, networkOf, type MediaHosts } from '@barrage/client/media';
 import { element } from '@barrage/ui/dom.ts';
 import { inLanguage } from '../page/i18n.ts';
-import { type PicturePlace } from './box.ts';
+import { type PicturePage, type Spot, type When } from './box.ts';
 import { t } from './texts.ts';
 import { Viewer } from './viewer.ts';
 
@@ -12,19 +12,23 @@ import { Viewer } from './viewer.ts';
 const AGAIN_MS = 10_000;
 /** Positions of pictures that are remembered for new addresses; the oldest makes room. */
 const PLACES_MAX = 500;
-/** Messages of the history in which a picture is looked for. */
-const PAGE = 60;
+/** Messages of the history, and items of a conversation, in which a picture is looked for. */
+const PAGE = 50;
 const PATH = /^\/v1\/media\/[0-9a-f]{64}\/[a-z0-9]{1,16}\?/;
 
 export class Pictures {
   #hosts: MediaHosts = { hosts: [] };
   #asked: Promise<MediaHosts> | null = null;
-  #places = new Map<string, number>();
+  #spots = new Map<string, Spot>();
+  #labels = new WeakMap<Element, () => string>();
   #addresses = new Addresses((digests) => this.#renewed(digests));
   #viewer = new Viewer((medium, side) => this.#addressOf(medium, side));
 
-  constructor(private readonly page: PicturePlace) {
+  constructor(private readonly page: PicturePage) {
     void this.hosts();
+    inLanguage(() => {
+      for (const box of document.querySelectorAll('.picture')) box.setAttribute('aria-label', this.#labels.get(box)?.() ?? '');
+    });
   }
 
   /** Asks entry for the media hosts, once. */
@@ -51,13 +55,16 @@ export class Pictures {
   }
 
   /** Fills the box of a picture. */
-  fill(box: HTMLElement, medium: Medium | null, name: string, sequence: number | null): void {
-    inLanguage(() => box.setAttribute('aria-label', t(medium === null ? 'removed' : medium.is_public ? 'stickerOf' : 'pictureOf', { name })));
+  fill(box: HTMLElement, medium: Medium | null, name: string, spot: Spot | null, when: When): void {
+    const label = (): string => t(medium === null ? 'removed' : medium.is_public ? 'stickerOf' : 'pictureOf', { name });
+    this.#labels.set(box, label);
+    box.setAttribute('aria-label', label());
     if (medium === null) return box.classList.add('gone');
-    if (sequence !== null) this.#remember(medium.digest, sequence);
+    if (spot !== null) this.#remember(medium.digest, spot);
     if (medium.thumbhash !== undefined && !medium.is_public) box.append(placeholderOf(medium.thumbhash));
     box.setAttribute('aria-haspopup', 'dialog');
     box.addEventListener('click', () => void this.#viewer.open(medium, name, box));
+    if (when === 'asked') return;
     const near = new IntersectionObserver((seen) => {
       if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
       near.disconnect();
@@ -86,18 +93,32 @@ export class Pictures {
     return fresh && this.address(fresh, side);
   }
 
-  /** Reads the messages of pictures again, which brings new addresses: those around the newest of them. */
+  /** Reads the messages of pictures again, which brings new addresses: those around the newest of each conversation. */
   async #renewed(digests: string[]): Promise<Medium[]> {
-    const newest = Math.max(...digests.map((digest) => this.#places.get(digest) ?? 0));
-    if (!(newest > 0)) return [];
-    const { messages } = await this.page.room.history({ before: newest + 1, limit: PAGE });
+    const newest = new Map<string | null, number>();
+    for (const digest of digests) {
+      const spot = this.#spots.get(digest);
+      if (spot) newest.set(spot.conversation, Math.max(spot.position, newest.get(spot.conversation) ?? 0));
+    }
+    const read = [...newest].map(([conversation, position]) => (conversation === null ? this.#ofRoom(position) : this.#ofLetters(conversation, position)));
+    return (await Promise.all(read)).flat();
+  }
+
+  async #ofRoom(position: number): Promise<Medium[]> {
+    const { messages } = await this.page.room.history({ before: position + 1, limit: PAGE });
     return messages.flatMap(({ body }) => (body.type === 'chat' && body.media ? [body.media] : []));
   }
 
-  #remember(digest: string, sequence: number): void {
-    this.#places.set(digest, sequence);
-    const [oldest] = this.#places.keys();
-    if (this.#places.size > PLACES_MAX && oldest !== undefined) this.#places.delete(oldest);
+  async #ofLetters(conversation: string, position: number): Promise<Medium[]> {
+    const path = `/v1/conversations/${encodeURIComponent(conversation)}/messages?before=${position + 1}&limit=${PAGE}`;
+    const called = await this.page.room.call<{ items: { body?: { media?: Medium | null } }[] }>({ path });
+    return called.kind === 'refused' ? [] : called.answer.items.flatMap(({ body }) => body?.media ?? []);
+  }
+
+  #remember(digest: string, spot: Spot): void {
+    this.#spots.set(digest, spot);
+    const [oldest] = this.#spots.keys();
+    if (this.#spots.size > PLACES_MAX && oldest !== undefined) this.#spots.delete(oldest);
   }
 }
 

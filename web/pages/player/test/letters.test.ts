@@ -75,7 +75,7 @@ test('a history shows the newest items, older ones on demand, at most 400, and b
 });
 
 test('rows have days, runs of one sender, the line above unread items, and a receipt below the newest own one', () => {
-  const context = { names: new Names(() => null), user: 'ann', isGroup: false, quoted: () => null };
+  const context = { names: new Names(() => null), user: 'ann', isGroup: false, conversation: 'd.1', isRequest: false, quoted: () => null };
   const own = { sender: 'ann', body: { name: 'Ann', text: 'own' } };
   const items = [item(1, { at_ms: 0 }), item(2, { at_ms: 1_000 }), item(3, { at_ms: 2_000, ...own }), item(4, { at_ms: 3_000, recalls: 1, kind: undefined }), item(5, { at_ms: 9e7 })];
   const shown = { row: row({ peer_read: 2 }), items, outgoing: [], isWhole: true, readBefore: 3 };
@@ -102,8 +102,8 @@ test('a letter waits until its item arrives, and one that failed is sent again u
   await outbox.send({ text: 'hello' });
   expect(outbox.letters).toMatchObject([{ state: 'failed', why: whyOf({ code: 'blocked', message: '' }) }]);
   answer = (id) => ({ kind: 'accepted', conversation: 'd.1', id });
-  const { id, letter } = outbox.letters[0]!;
-  await outbox.send(letter, id);
+  const { id, letter, medium } = outbox.letters[0]!;
+  await outbox.send(letter, medium, id);
   expect([posted.length, posted[1]?.id, outbox.letters[0]?.state]).toEqual([2, posted[0]?.id, 'accepted']);
   outbox.undelivered({ conversation: 'd.1', id, reason: 'blocked', at_ms: 0 });
   expect(outbox.letters[0]?.state).toBe('failed');
@@ -192,8 +192,8 @@ test('the button of a fan group offers what its viewer may do', () => {
 });
 
 test('items and times have words', () => {
-  expect([lineOf(item(1)), lineOf(item(1, { kind: 'sticker' })), lineOf(item(1, { recalled: true })), lineOf(item(1, { kind: 'voice' as never })), lineOf(item(1, { body: { text: 7 } }))]).toEqual([
-    'text 1', '[sticker]', 'Message recalled', '[not shown by this version]', '',
+  expect([lineOf(item(1)), lineOf(item(1, { kind: 'sticker' })), lineOf(item(1, { kind: 'image', body: {} })), lineOf(item(1, { kind: 'image' })), lineOf(item(1, { recalled: true })), lineOf(item(1, { kind: 'voice' as never })), lineOf(item(1, { body: { text: 7 } }))]).toEqual([
+    'text 1', '[sticker] text 1', '[image]', '[image] text 1', 'Message recalled', '[not shown by this version]', '',
   ]);
   const now = new Date(2026, 5, 15, 12).getTime();
   expect([dayOf(now, now), dayOf(now - 86_400_000, now), whenOf(0, now), whenOf(now, now)]).toEqual(['Today', 'Yesterday', '', '12:00']);

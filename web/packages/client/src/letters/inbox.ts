@@ -25,8 +25,15 @@ export interface InboxOptions {
   store?: ((user: string) => Promise<InboxStore>) | undefined;
 }
 
-/** What a user writes: a text, or a sticker by its id. */
-export type Letter = ({ text: string; mentions?: string[] } | { sticker: string }) & { replyTo?: number; id?: string };
+/** What a user writes: a text, a sticker by its id, or a medium by its reference, by default a picture. */
+export type Letter = ({ text: string; mentions?: string[] } | { sticker: string } | MediumLetter) & { replyTo?: number; id?: string };
+
+/** A medium by the `reference` of its upload, perhaps with a text below it. A `sticker` is a public picture without one. */
+export interface MediumLetter {
+  media: string;
+  kind?: 'image' | 'file' | 'sticker';
+  text?: string;
+}
 
 /** Outcome of a letter. It is durable then, and arrives as an item a moment later. */
 export type Written = { kind: 'accepted'; id: string; conversation: string } | (Refused & { id: string });
@@ -210,7 +217,8 @@ export class Inbox {
   }
 
   async #post(path: string, { id = letterId(), replyTo, ...letter }: Letter): Promise<Written> {
-    const body = { type: 'text' in letter ? 'text' : 'sticker', id, ...letter, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
+    const { kind = 'media' in letter ? 'image' : 'text' in letter ? 'text' : 'sticker', ...said } = letter as Partial<MediumLetter>;
+    const body = { type: kind, id, ...said, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
     const called = await this.room.call<{ conversation: string }>({ method: 'POST', path, body });
     return called.kind === 'refused' ? { ...called, id } : { kind: 'accepted', id, conversation: called.answer.conversation };
   }

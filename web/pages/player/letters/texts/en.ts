@@ -21,6 +21,7 @@ export const EN: Record<Key, string> = {
   pinned: 'Pinned',
   you: 'You: {text}',
   of: '{name}: {text}',
+  yourself: 'you',
   sticker: '[sticker]',
   image: '[image]',
   file: '[file]',

@@ -20,7 +20,7 @@ export function lineOf({ kind, body, recalled }: Item): string {
     case 'sticker':
     case 'image':
     case 'file':
-      return t(kind);
+      return [t(kind), textOf(body)].filter((words) => words !== '').join(' ');
     default:
       return t('unknownKind');
   }

@@ -19,6 +19,7 @@ export const ZH = {
   pinned: '置顶',
   you: '我：{text}',
   of: '{name}：{text}',
+  yourself: '你',
   sticker: '[贴纸]',
   image: '[图片]',
   file: '[文件]',

@@ -1,7 +1,9 @@
 // Rows of a conversation. All that people write becomes text nodes.
 
+import { type Medium } from '@barrage/client';
 import { element, icon } from '@barrage/ui/dom.ts';
 import { type Item } from '@barrage/client/inbox';
+import { pictureBox } from '../../media/box.ts';
 import { type Names } from '../list/names.ts';
 import { avatarOf } from '../list/row.ts';
 import { isolated, t } from '../texts/i18n.ts';
@@ -14,6 +16,10 @@ export interface ItemContext {
   /** The reader. */
   user: string | null;
   isGroup: boolean;
+  /** Id of the conversation; null before its first item. */
+  conversation: string | null;
+  /** A stranger asks to write: its pictures are loaded when the reader opens them. */
+  isRequest: boolean;
   /** Text of an item that is shown, as a reply quotes it; null for another one. */
   quoted(position: number): string | null;
 }
@@ -26,7 +32,8 @@ export interface Look {
   receipt: string;
 }
 
-export function itemRow(item: Item, look: Look, { names, user, isGroup, quoted }: ItemContext): HTMLElement {
+export function itemRow(item: Item, look: Look, context: ItemContext): HTMLElement {
+  const { names, user, isGroup, quoted } = context;
   const isOwn = item.sender === user;
   const name = names.of(item.sender);
   if (item.recalled) {
@@ -35,7 +42,7 @@ export function itemRow(item: Item, look: Look, { names, user, isGroup, quoted }
   const bubble = element('div', 'bubble');
   const replied = item.body?.['reply_to'];
   if (typeof replied === 'number') bubble.append(element('bdi', 'letter-quote', quoted(replied) ?? t('notHere')));
-  bubble.append(bodyOf(item));
+  bubble.append(...bodyOf(item, name, context));
   const more = element('button', 'letter-more', '⋯');
   more.type = 'button';
   // The keyboard reaches the buttons by the arrow keys of the list.
@@ -57,21 +64,36 @@ export function itemRow(item: Item, look: Look, { names, user, isGroup, quoted }
   return row;
 }
 
-function bodyOf(item: Item): HTMLElement {
-  const sticker = item.body?.['sticker'];
-  if (item.kind === 'sticker' && typeof sticker === 'string') return stickerOf(sticker);
-  const words = element('bdi', 'letter-words', item.kind === 'text' ? textOf(item.body) : lineOf(item));
+function bodyOf(item: Item, name: string, { conversation, isRequest }: ItemContext): HTMLElement[] {
+  const { kind, body = {}, position } = item;
+  const { sticker, media } = body;
+  if (kind === 'sticker' && typeof sticker === 'string') return [stickerOf(sticker)];
+  if ((kind === 'image' || kind === 'sticker') && typeof media === 'object') {
+    const spot = conversation === null ? null : { conversation, position };
+    const text = textOf(body);
+    return [pictureBox(media as Medium | null, name, spot, isRequest ? 'asked' : 'near'), ...(text === '' ? [] : [wordsOf(text)])];
+  }
+  return [wordsOf(kind === 'text' ? textOf(body) : lineOf(item))];
+}
+
+function wordsOf(text: string): HTMLElement {
+  const words = element('bdi', 'letter-words', text);
   words.dir = 'auto';
   return words;
 }
 
+function outgoingBody({ letter, medium }: Outgoing): HTMLElement[] {
+  if ('sticker' in letter) return [stickerOf(letter.sticker)];
+  const { text = '' } = letter;
+  return [...(medium ? [pictureBox(medium, t('yourself'), null)] : []), ...(text === '' ? [] : [wordsOf(text)])];
+}
+
 /** Creates the row of a letter that is not in the conversation yet. */
-export function outgoingRow({ id, letter, state, why }: Outgoing, acts: { again(id: string): void; discard(id: string): void }): HTMLElement {
-  const words = 'text' in letter ? element('bdi', 'letter-words', letter.text) : stickerOf(letter.sticker);
-  words.dir = 'auto';
+export function outgoingRow(outgoing: Outgoing, acts: { again(id: string): void; discard(id: string): void }): HTMLElement {
+  const { id, state, why } = outgoing;
   const row = element('li', `letter own begins outgoing ${state}`);
   row.dataset['outgoing'] = id;
-  const column = element('div', 'letter-column', element('div', 'letter-line', element('div', 'bubble', words)));
+  const column = element('div', 'letter-column', element('div', 'letter-line', element('div', 'bubble', ...outgoingBody(outgoing))));
   if (state !== 'failed') column.append(element('span', 'letter-receipt', t('sending')));
   else {
     const button = (label: 'again' | 'discard'): HTMLElement => {

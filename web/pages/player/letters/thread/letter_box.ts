@@ -1,7 +1,9 @@
-// The text box of a conversation: a text, a sticker, and the item that is answered.
+// The text box of a conversation: a text, a sticker, a picture, and the item that is answered.
 
+import { type Medium } from '@barrage/client';
 import { element, icon } from '@barrage/ui/dom.ts';
 import { type Letter } from '@barrage/client/inbox';
+import { type Attachment } from '../../media/attach.ts';
 import { count, t } from '../texts/i18n.ts';
 import { stickerPanel } from './stickers.ts';
 
@@ -9,9 +11,12 @@ import { stickerPanel } from './stickers.ts';
 const TEXT_CHARS_MAX = 2_000;
 
 export interface BoxEvents {
-  send(letter: Letter): void;
+  /** The user has written a letter; `medium` is its picture. */
+  send(letter: Letter, medium: Medium | null): void;
   /** The text has changed, and is kept for the next visit. */
   draft(text: string): void;
+  /** Loads the picture button; null where the server takes no pictures. */
+  attachment(text: HTMLElement): Promise<Attachment | null>;
 }
 
 export class LetterBox {
@@ -23,6 +28,8 @@ export class LetterBox {
   #stickerButton = iconButton('round', 'smile', t('stickers'));
   #hint = element('p', 'hint letter-hint');
   #replyTo: number | null = null;
+  #attachment: Attachment | null = null;
+  #isClosed = false;
 
   constructor(
     label: string,
@@ -54,6 +61,13 @@ export class LetterBox {
       events.draft(this.#text.value);
       this.#count();
     });
+    void this.#load();
+  }
+
+  /** Ends the box: a picture that was not sent is taken away. */
+  close(): void {
+    this.#isClosed = true;
+    this.#attachment?.close();
   }
 
   focus(): void {
@@ -91,15 +105,28 @@ export class LetterBox {
 
   #send(): void {
     const text = this.#text.value.trim();
-    if (text === '' || !this.#count()) return;
-    this.#emit({ text });
+    const { reference = null, medium = null, isBusy = false } = this.#attachment ?? {};
+    // The bar of the picture says how far it is.
+    if ((text === '' && reference === null) || isBusy || !this.#count()) return;
+    this.#emit(reference === null ? { text } : { media: reference, text }, medium);
+    if (reference !== null) this.#attachment?.clear();
     this.#text.value = '';
     this.events.draft('');
   }
 
-  #emit(letter: { text: string } | { sticker: string }): void {
-    this.events.send({ ...letter, ...(this.#replyTo === null ? {} : { replyTo: this.#replyTo }) });
+  #emit(letter: Letter, medium: Medium | null = null): void {
+    this.events.send({ ...letter, ...(this.#replyTo === null ? {} : { replyTo: this.#replyTo }) }, medium);
     this.replyTo(null, '');
+  }
+
+  /** Adds the picture button where the server takes pictures. Without an answer of entry there is none until the next visit. */
+  async #load(): Promise<void> {
+    const attachment = await this.events.attachment(this.#text).catch(() => null);
+    if (!attachment) return;
+    if (this.#isClosed) return attachment.close();
+    this.#attachment = attachment;
+    this.#stickers.before(attachment.bar);
+    this.#stickerButton.before(attachment.button, attachment.input);
   }
 
   /** Returns whether the text is short enough, and says so where it is not. */

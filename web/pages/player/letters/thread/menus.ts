@@ -19,7 +19,7 @@ export function openItemMenu(item: Item, row: Conversation, desk: Desk, acts: It
   const name = desk.names.of(item.sender);
   const isOwn = item.sender === inbox.user;
   const talk: MenuItem[] = [{ words: t('reply'), icon: 'reply', run: () => acts.reply(item) }];
-  if (item.kind === 'text') talk.push({ words: t('copy'), icon: 'copy', run: () => void copy(textOf(item.body)) });
+  if (textOf(item.body) !== '') talk.push({ words: t('copy'), icon: 'copy', run: () => void copy(textOf(item.body)) });
   const change: MenuItem[] = [];
   const recalls = isOwn ? Date.now() - item.at_ms < RECALL_MS : row.role === 'moderator' || row.role === 'owner';
   if (recalls) change.push({ words: t('recall'), icon: 'undo', danger: true, run: () => void done(desk, inbox.recall(row.conversation, item.position)) });

@@ -1,5 +1,6 @@
 // Letters that were written here and are not in the conversation yet. Pure but for the sending.
 
+import { type Medium } from '@barrage/client';
 import { type Inbox, type Letter, type Undelivered, type Written } from '@barrage/client/inbox';
 import { isKey, t } from '../texts/i18n.ts';
 import { whyOf } from '../texts/words.ts';
@@ -10,6 +11,8 @@ export const OUTBOX_MAX = 50;
 export interface Outgoing {
   id: string;
   letter: Letter;
+  /** The picture of the letter; null for one without. */
+  medium: Medium | null;
   state: 'sending' | 'accepted' | 'failed';
   /** Reason of a failure, in words. */
   why: string;
@@ -33,8 +36,8 @@ export class Outbox {
   }
 
   /** Sends a letter, or one that failed again, under its id: the server takes it once. */
-  async send(letter: Letter, id = letterId()): Promise<Written> {
-    this.#letters.set(id, { id, letter, state: 'sending', why: '' });
+  async send(letter: Letter, medium: Medium | null = null, id = letterId()): Promise<Written> {
+    this.#letters.set(id, { id, letter, medium, state: 'sending', why: '' });
     this.changed();
     const written = await this.post({ ...letter, id });
     const known = this.#letters.get(id);

@@ -1,5 +1,6 @@
 // A conversation: its items, and the box below them.
 
+import { type Medium } from '@barrage/client';
 import { element } from '@barrage/ui/dom.ts';
 import { type Conversation, type Item, type Letter, type Undelivered } from '@barrage/client/inbox';
 import { type Desk, type Thread, type View } from '../desk.ts';
@@ -51,8 +52,9 @@ export class ThreadView implements View {
     this.#outbox = new Outbox(poster(inbox, () => ({ conversation: this.row?.conversation ?? null, user: this.#user })), () => this.#show());
     const key = this.#user ?? this.#conversation ?? '';
     this.#box = new LetterBox(t('write', { name: this.title() }), desk.drafts.get(key) ?? '', {
-      send: (letter) => void this.#send(letter),
+      send: (letter, medium) => void this.#send(letter, medium),
       draft: (text) => desk.drafts.set(key, text),
+      attachment: desk.attachment,
     });
     this.#banner = new Banner(desk);
     this.#build();
@@ -103,6 +105,7 @@ export class ThreadView implements View {
 
   close(): void {
     for (const end of this.#enders) end();
+    this.#box.close();
   }
 
   #build(): void {
@@ -137,10 +140,10 @@ export class ThreadView implements View {
     if (this.#isFollowing) this.#toEnd();
   }
 
-  async #send(letter: Letter): Promise<void> {
+  async #send(letter: Letter, medium: Medium | null): Promise<void> {
     if (this.#outbox.isFull) return this.desk.say(t('refused_overloaded'));
     this.#isFollowing = true;
-    const written = await this.#outbox.send(letter);
+    const written = await this.#outbox.send(letter, medium);
     if (written.kind === 'refused') return this.desk.say(t('failed', { why: whyOf(written) }));
     this.#conversation ??= written.conversation;
     this.desk.wrote();
@@ -161,7 +164,8 @@ export class ThreadView implements View {
     const { row } = this;
     const heightBefore = this.#scroll.scrollHeight;
     const firstBefore = this.#list.querySelector<HTMLElement>('[data-position]')?.dataset['position'];
-    const context = { names, user: inbox.user, isGroup: row?.kind === 'group', quoted: (position: number) => this.#quoted(position) };
+    const place = { conversation: row?.conversation ?? null, isGroup: row?.kind === 'group', isRequest: row?.folder === 'request' };
+    const context = { names, user: inbox.user, ...place, quoted: (position: number) => this.#quoted(position) };
     const { items, isWhole, isAtEnd } = this.#history;
     const shown = { row, items, outgoing: isAtEnd ? this.#outbox.letters : [], isWhole, readBefore: this.#readBefore };
     this.#rows.show(entriesOf(shown, context, { again: (id) => this.#again(id), discard: (id) => this.#outbox.discard(id) }));
@@ -181,7 +185,7 @@ export class ThreadView implements View {
 
   #again(id: string): void {
     const known = this.#outbox.letters.find((one) => one.id === id);
-    if (known) void this.#outbox.send(known.letter, id);
+    if (known) void this.#outbox.send(known.letter, known.medium, id);
   }
 
   async #toNewest(): Promise<void> {
@@ -232,10 +236,10 @@ export class ThreadView implements View {
     openItemMenu(item, row, this.desk, { reply: () => this.#box.replyTo(item.position, quoteOf(item, this.desk)) }, from, point);
   }
 
-  /** Arrow keys go from item to item; up from the list itself goes to the newest. */
+  /** Arrow keys go from item to item, and to its picture; up from the list itself goes to the newest. */
   #move(event: KeyboardEvent): void {
     if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
-    const all = [...this.#list.querySelectorAll<HTMLElement>('.letter-more')];
+    const all = [...this.#list.querySelectorAll<HTMLElement>('.letter-more, .picture')];
     const at = all.indexOf(document.activeElement as HTMLElement);
     const to = at < 0 ? (event.key === 'ArrowUp' ? all.length - 1 : -1) : at + (event.key === 'ArrowUp' ? -1 : 1);
     const next = to < 0 ? undefined : all[to];
