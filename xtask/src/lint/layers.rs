@@ -96,7 +96,10 @@ const ALLOWED: &[Allowed] = &[
     allowed(
         "media",
         4,
-        &["blob", "cache", "clock", "counters", "flow", "guarded", "http", "openapi", "part", "protocol", "token"],
+        &[
+            "blob", "cache", "clock", "counters", "flow", "guarded", "http", "openapi", "part", "protocol",
+            "token",
+        ],
     ),
     allowed(
         "notifier",
