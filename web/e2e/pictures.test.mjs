@@ -214,16 +214,22 @@ test('a picture goes by letter and to a group, is shown large by keyboard, and a
   for (const page of [ivy, jon, kai]) assert.deepEqual(page.faults, []);
 });
 
+/** Opens the console of a moderator. `faults` lists script errors and policy violations. */
+async function moderate() {
+  const desk = await (await newContext(started.browser, { viewport: { width: 1500, height: 1000 }, locale: 'en-US' })).newPage();
+  desk.faults = [];
+  desk.on('pageerror', ({ message }) => desk.faults.push(message));
+  desk.on('console', (line) => line.text().includes('Content Security Policy') && desk.faults.push(line.text()));
+  await desk.goto(`${started.server.origin}/moderate/?room=demo#token=${await started.server.token('mia', 'moderator')}`);
+  return desk;
+}
+
 test('a moderator sees pictures in the console before acting, and switches them off there', async () => {
   await allow('viewer');
   const viewer = await visit('hal');
   await attach(viewer, await painted(viewer, 800, 400));
   await send(viewer, 'for moderators');
-  const desk = await (await newContext(started.browser, { viewport: { width: 1500, height: 1000 }, locale: 'en-US' })).newPage();
-  const faults = [];
-  desk.on('pageerror', ({ message }) => faults.push(message));
-  desk.on('console', (line) => line.text().includes('Content Security Policy') && faults.push(line.text()));
-  await desk.goto(`${started.server.origin}/moderate/?room=demo#token=${await started.server.token('mia', 'moderator')}`);
+  const desk = await moderate();
   const picture = desk.locator('#chat-list .row:has-text("for moderators") .picture');
   await until('the bytes are there', () => picture.locator('img').evaluate((image) => image.naturalWidth > 0));
   const found = await picture.evaluate((link) => ({ size: [link.offsetWidth, link.offsetHeight], href: link.href, rel: link.rel, label: link.getAttribute('aria-label') }));
@@ -233,5 +239,34 @@ test('a moderator sees pictures in the console before acting, and switches them 
   await desk.selectOption('#pictures', '0');
   await until('the viewer has no button', () => viewer.isHidden('#picture-button'));
   assert.deepEqual(await violations(desk, '#chat-list'), []);
-  assert.deepEqual(faults, []);
+  assert.deepEqual(desk.faults, []);
+});
+
+test('a moderator finds a picture in the gallery and removes it, and it is gone for a viewer', async () => {
+  await allow('viewer');
+  const [lea, max] = [await visit('lea'), await visit('max')];
+  for (const [width, text] of [[640, 'to stay in the room'], [480, 'to go from the room']]) {
+    await attach(lea, await painted(lea, width, 320, `${width}.png`));
+    await send(lea, text);
+    await max.locator(`#list .row:has-text("${text}") .picture.there`).waitFor();
+  }
+  const address = await max.$eval('#list .row:has-text("to go from the room") .picture img', (image) => image.src);
+  assert.equal((await fetch(address)).status, 200);
+  const desk = await moderate();
+  const pictures = desk.locator('#gallery-list .gallery-one');
+  // The history has a message about a second after it was posted.
+  await until('both are in the gallery', async () => {
+    await desk.click('#gallery-load');
+    return (await pictures.filter({ hasText: 'lea' }).count()) === 2;
+  });
+  await until('the bytes are there', () => pictures.first().locator('img').evaluate((image) => image.naturalWidth > 0));
+  assert.deepEqual(await violations(desk, '#gallery-list'), []);
+  await pictures.first().locator('button').click();
+  assert.match(await desk.textContent('#confirm-title'), /Remove the picture from .*lea/);
+  await desk.click('#confirm-go');
+  await until('it is gone for the viewer', async () => (await max.locator('#list .row:has-text("to go from the room") .picture').count()) === 0);
+  await until('it is gone from the gallery', async () => (await pictures.filter({ hasText: 'lea' }).count()) === 1);
+  assert.equal(await max.locator('#list .row:has-text("to stay in the room") .picture.there').count(), 1);
+  await until('its address has ended', async () => (await fetch(address)).status !== 200);
+  for (const page of [lea, max, desk]) assert.deepEqual(page.faults, []);
 });

@@ -6,6 +6,7 @@ export type SpeakRule = { [Name in keyof SpeakRules]-?: Record<Name, NonNullable
 
 export type Action =
   | { type: 'recall'; sequence: number }
+  | { type: 'remove_media'; sequence: number }
   | { type: 'purge'; user: string }
   | { type: 'clear' }
   | { type: 'mute'; user: string; secs: number }
@@ -86,6 +87,7 @@ export function undoOf(action: Action, before: Before, answer: ActionAnswer): Ac
     case 'announce':
       return answer.sequence === undefined ? [] : [{ type: 'recall', sequence: answer.sequence }];
     case 'recall':
+    case 'remove_media':
     case 'purge':
     case 'clear':
     case 'warn':

@@ -17,6 +17,7 @@ import { Desk } from './desk.ts';
 import { follow } from './feed.ts';
 import { Card } from './panels/card.ts';
 import { DockPanel } from './panels/dock.ts';
+import { Gallery } from './panels/gallery.ts';
 import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
 import { ReactionPanel } from './panels/reactions.ts';
@@ -46,6 +47,7 @@ class Console {
   readonly #words: Words;
   readonly #superChats: SuperChats;
   readonly #dock: DockPanel;
+  readonly #gallery: Gallery;
   #facts: RoomFacts = NO_FACTS;
   /** Messages of the stream that arrive before the history is shown; null afterwards. */
   #early: [Body, number][] | null = [];
@@ -62,6 +64,7 @@ class Console {
     this.#reactions = new ReactionPanel(this.#desk, () => room.uplinks());
     this.#superChats = new SuperChats(this.#desk);
     this.#dock = new DockPanel(api, this.#desk);
+    this.#gallery = new Gallery(api, this.#desk);
     this.#polls = new Polls(api, this.#desk);
     this.#words = new Words(api, this.#desk, (words) => this.#meters.words(words));
     this.#reviews = new Reviews(api, this.#desk, {
@@ -88,7 +91,7 @@ class Console {
 
   stop(): void {
     this.room.close();
-    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters, this.#superChats, this.#dock]) part.stop();
+    for (const part of [this.#reviews, this.#words, this.#polls, this.#meters, this.#superChats, this.#dock, this.#gallery]) part.stop();
   }
 
   /** Shows the history, then what arrived meanwhile and is not in it. */
@@ -133,12 +136,15 @@ class Console {
     if (signal.signal === 'recall' && signal.sequence !== undefined) {
       this.#chat.hide(signal.sequence);
       this.#book.hide(signal.sequence);
+      this.#gallery.hide((one) => one.sequence === signal.sequence);
     } else if (signal.signal === 'purge' && user !== undefined) {
       this.#chat.purge(user, sequence);
       this.#book.purge(user, sequence);
+      this.#gallery.hide((one) => one.user === user && one.sequence < sequence);
     } else if (signal.signal === 'clear') {
       this.#chat.clear(sequence);
       this.#book.clear(sequence);
+      this.#gallery.hide((one) => one.sequence < sequence);
     } else if (signal.signal === 'kick' && user !== undefined) {
       this.#book.of(user).bannedUntilMs = signal.until_ms ?? 0;
     } else return;

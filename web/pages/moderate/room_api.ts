@@ -2,6 +2,7 @@
 
 import { ApiFailure } from '@barrage/ui/api.ts';
 import { type Call, type Refused, type Room } from '@barrage/client';
+import { type Medium } from '@barrage/client/media';
 import { type Action, type ActionAnswer } from './action.ts';
 
 /** Tries of one change under the same id, while no answer comes. The server does it once. */
@@ -86,6 +87,22 @@ export interface HistoryPage {
   next?: { before?: number };
 }
 
+/** A picture that a message of the room shows, or showed before it was removed everywhere. */
+export interface RoomMedium {
+  sequence: number;
+  at_ms: number;
+  user: string;
+  name: string;
+  state: 'shown' | 'removed';
+  media: Medium;
+}
+
+/** A page of the gallery, the newest first. Without `before` there is nothing older. */
+export interface RoomMedia {
+  media: RoomMedium[];
+  before?: number;
+}
+
 /** Token for a dock: of this room alone, with its end. */
 export interface DockToken {
   token: string;
@@ -145,6 +162,11 @@ export class RoomApi {
   /** Reads the messages before a position; the newest ones without it. */
   history(before: number | null, limit: number): Promise<HistoryPage> {
     return this.#call({ resource: `history?limit=${limit}${before === null ? '' : `&before=${before}`}` });
+  }
+
+  /** Reads the pictures of messages before a position; the newest ones without it. */
+  media(before: number | null, limit: number): Promise<RoomMedia> {
+    return this.#call({ resource: `media?limit=${limit}${before === null ? '' : `&before=${before}`}` });
   }
 
   /** Sends a change again under its id while no answer comes. */

@@ -45,6 +45,7 @@ describe('undo', () => {
     expect(undo({ type: 'mute', user: 'u', secs: 3_600 }, { mutedUntilMs: NOW + 59_500 })).toEqual([{ type: 'unmute', user: 'u' }, { type: 'mute', user: 'u', secs: 60 }]);
     expect(undo({ type: 'unban', user: 'u' }, { bannedUntilMs: NOW + 1_000 })).toEqual([{ type: 'ban', user: 'u', secs: 1 }]);
     expect(undo({ type: 'unmute', user: 'u' })).toEqual([]);
+    expect(undo({ type: 'remove_media', sequence: 9 })).toEqual([]);
   });
 
   test('what the server cannot take back has no undo', () => {
