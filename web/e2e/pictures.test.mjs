@@ -85,7 +85,7 @@ test('a picture goes from one page to the list and the stage of another, and no 
   assert.deepEqual(await violations(bob, '#list'), []);
 });
 
-test('a click opens the picture large, and Escape leads back', async () => {
+test('a click or the keyboard opens the picture large, and Escape leads back', async () => {
   await allow('viewer');
   const page = await visit('cat');
   await attach(page, await painted(page, 1_600, 900));
@@ -97,7 +97,12 @@ test('a click opens the picture large, and Escape leads back', async () => {
   assert.deepEqual(await violations(page, '.viewer'), []);
   await page.keyboard.press('Escape');
   await until('it is closed', async () => (await page.$('.viewer[open]')) === null);
-  assert.ok(await page.evaluate(() => document.activeElement.classList.contains('picture')), 'the focus is back');
+  const isOnPicture = () => page.evaluate(() => document.activeElement.classList.contains('picture'));
+  assert.ok(await isOnPicture(), 'the focus is back');
+  await page.focus('#list');
+  for (let presses = 0; presses < 3 && !(await isOnPicture()); presses += 1) await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.viewer[open] img');
   assert.deepEqual(page.faults, []);
 });
 
@@ -159,7 +164,7 @@ async function sendLetter(page, file, text) {
 
 test('a picture goes by letter and to a group, is shown large by keyboard, and a stranger waits until it is opened', async () => {
   const { server, browser } = started;
-  await acquaint(server, 'ivy', 'jon');
+  const direct = await acquaint(server, 'ivy', 'jon');
   const [ivy, jon] = [await reader(browser, server, 'ivy'), await reader(browser, server, 'jon')];
   await openThread(jon, 'Ivy');
   await openThread(ivy, 'Jon');
@@ -211,7 +216,13 @@ test('a picture goes by letter and to a group, is shown large by keyboard, and a
   assert.equal(await jon.$('.letter .picture img'), null, 'no byte of a stranger is asked for');
   await jon.click('.letter-banner .chip:text-is("Accept")');
   await jon.waitForSelector('.letter .picture.there');
-  for (const page of [ivy, jon, kai]) assert.deepEqual(page.faults, []);
+
+  // At a device whose clock is three hours on, all addresses have ended.
+  const late = await reader(browser, server, 'ivy', { prepare: (page) => page.clock.install({ time: Date.now() + 3 * 3_600_000 }) });
+  await openThread(late, 'Jon');
+  await late.waitForSelector('.letter .picture.there');
+  assert.deepEqual(late.asked.flatMap(({ pathname }) => (pathname.includes(direct) ? pathname : [])), [`/v1/conversations/${direct}/messages`], 'one request for new addresses');
+  for (const page of [ivy, jon, kai, late]) assert.deepEqual(page.faults, []);
 });
 
 /** Opens the console of a moderator. `faults` lists script errors and policy violations. */

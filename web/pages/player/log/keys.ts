@@ -1,4 +1,5 @@
-// The keyboard and the pointer in the list: arrow keys go from message to message, and a menu opens on one.
+// The keyboard and the pointer in the list: arrow keys go from message to message and to its picture, and a menu opens on
+// one.
 
 import { type Message } from './entry.ts';
 import { type List } from './list.ts';
@@ -6,7 +7,7 @@ import { type List } from './list.ts';
 export type OpenMenu = (message: Message, from: HTMLElement, point?: { x: number; y: number }) => void;
 
 export function listenInList(root: HTMLElement, list: List, open: OpenMenu): void {
-  const buttons = (): HTMLElement[] => [...root.querySelectorAll<HTMLElement>('.more, .reply')];
+  const buttons = (): HTMLElement[] => [...root.querySelectorAll<HTMLElement>('.more, .reply, .picture')];
   root.addEventListener('keydown', (event) => {
     if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
     const all = buttons();
