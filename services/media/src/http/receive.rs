@@ -16,9 +16,9 @@ use crate::metrics::StreamEnd;
 use crate::spool::{Progress, SpoolFile, Syncing, Turn, Upload};
 use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamKind, check_patch, number};
 
-/// Bytes that are gathered before they are written. With the 16 KiB that a connection reads at once, an upload holds
-/// 64 KiB.
-const GATHER_BYTES: usize = 48 * 1024;
+/// Bytes that are gathered before they are written: as many as a connection reads at once. Larger pieces are quicker
+/// by a fifth, but then an upload that waits holds more than 64 KB.
+const GATHER_BYTES: usize = 16 * 1024;
 /// Milliseconds after which a client that was cut may go on.
 const RESUME_MS: u64 = 1_000;
 
