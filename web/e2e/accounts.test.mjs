@@ -2,7 +2,7 @@
 // reload, sessions that end elsewhere, refusals with their wait, and where secrets are.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { connected, open, send } from './browser.mjs';
 import { rig } from './rig.mjs';

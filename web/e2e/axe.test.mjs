@@ -2,7 +2,7 @@
 // the page, the order of the focus, and the announcements for screen readers in a flood.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { LOOKS, violations } from './axe.mjs';
 import { launch, open } from './browser.mjs';
 import { pause, until } from './server.mjs';

@@ -1,7 +1,7 @@
 // What the lists of the overlay and of the element skip when more messages wait for a frame than they have rows.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { newContext } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { until } from './server.mjs';

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { together } from './suite.mjs';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 
@@ -34,8 +35,35 @@ const ARGS = [
   `--disable-features=${FEATURES_OFF.join(',')}`,
 ];
 
-export function launch() {
+/** Browser of all files that run together. */
+let shared = null;
+
+function start() {
   return chromium.launch({ executablePath: process.env.CHROMIUM_BIN ?? '/usr/bin/chromium-headless-shell', args: ARGS });
+}
+
+/** Returns a browser: a new one for a file that runs alone, and the same one for all files that run together. */
+export async function launch() {
+  if (!together()) return start();
+  if (!shared?.isConnected()) shared = await start();
+  return lent(shared);
+}
+
+/** Returns the browser for one file, whose `close` ends only what the file has opened. */
+function lent(browser) {
+  const close = () => Promise.all(browser.contexts().map((context) => context.close()));
+  return new Proxy(browser, {
+    get: (_, name) => {
+      if (name === 'close') return close;
+      const value = browser[name];
+      return typeof value === 'function' ? value.bind(browser) : value;
+    },
+  });
+}
+
+/** Ends the browser of the files that run together. */
+export async function closeShared() {
+  await shared?.close();
 }
 
 /**

@@ -2,7 +2,7 @@
 // or shown twice.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test } from './suite.mjs';
 import { chats, gifts, launch, open, send } from './browser.mjs';
 import { bufferingNginx, freePort, Meddler, squid } from './proxies.mjs';
 import { Server, until } from './server.mjs';

@@ -2,7 +2,7 @@
 // names, troubles, and the dialog before each action.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './suite.mjs';
 import { Admin, gateway, overview, refresh, room, signIn, state, TOKEN, visit } from './admin.mjs';
 import { LOOKS, violations } from './axe.mjs';
 import { launch } from './browser.mjs';

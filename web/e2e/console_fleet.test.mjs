@@ -1,7 +1,7 @@
 // The console with a running fleet: a drain under load, a message's way, switches, audit, live tail.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { signIn } from './admin.mjs';
 import { launch } from './browser.mjs';
 import { pause, Server, until } from './server.mjs';

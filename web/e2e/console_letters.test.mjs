@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { signIn } from './admin.mjs';
 import { violations } from './axe.mjs';
 import { acquaint, request, write } from './letters.mjs';

@@ -2,7 +2,7 @@
 // that it stored before, and by another entry of its meta tag.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { connected, launch, newContext, open } from './browser.mjs';
 import { until } from './server.mjs';
 import { Source } from './source.mjs';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { fileURLToPath } from 'node:url';
 import { violations } from './axe.mjs';
 import { launch, MOVING, newContext } from './browser.mjs';

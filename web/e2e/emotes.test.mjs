@@ -2,7 +2,7 @@
 // that the server allows alone.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { launch, open } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

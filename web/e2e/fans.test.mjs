@@ -1,7 +1,7 @@
 // The host and the fan group below the stream, with a real server: the host starts a group, fans join, write and leave.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { open, send } from './browser.mjs';
 import { reader, request, shown, type } from './letters.mjs';

@@ -2,7 +2,7 @@
 // gateway while their room is busy, and lose nothing.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { chats, connected, launch, MOVING, newContext, open, send } from './browser.mjs';
 import { pause, Server, until } from './server.mjs';
 
@@ -37,7 +37,7 @@ function gatewayOf(page) {
 
 /** Creates a browser context whose pages list the hosts of their sockets in `window.gateways`. */
 async function noting(browser) {
-  const context = await newContext(browser, { ...MOVING, locale: 'en-US' });
+  const context = await newContext(browser, { ...MOVING, viewport: { width: 800, height: 450 }, locale: 'en-US' });
   await context.addInitScript(() => {
     window.gateways = [];
     const Real = window.WebSocket;

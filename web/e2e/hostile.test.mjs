@@ -1,7 +1,7 @@
 // Texts of senders are never markup: no text runs as a script or becomes an element.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { chats, launch, MOVING, open } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';
 import { Server, until } from './server.mjs';

@@ -1,7 +1,7 @@
 // The layout from a phone to a desktop: no part of the page is cut, shifted or pushed out.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { connected, launch, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { birthday, Source } from './source.mjs';

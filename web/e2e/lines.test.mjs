@@ -1,7 +1,7 @@
 // The page reads batches as lines: those that stand alone, and those that refer to earlier ones.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { chats, connected, launch, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

@@ -2,7 +2,7 @@
 // ten minutes in the full tier, which sets LONG_SECS.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { MOVING, open } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { pause, until } from './server.mjs';

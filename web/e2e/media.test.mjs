@@ -1,7 +1,7 @@
 // Uploads from a page of another site with the SDK's `@barrage/client/media`, through a kill of the server and a reload.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { launch, newContext } from './browser.mjs';
 import { Host } from './embed/host.mjs';
 import { freePorts, Server, until } from './server.mjs';

@@ -2,7 +2,7 @@
 // texts run nothing in either.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { chats, launch, newContext, open } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { createECDH, randomBytes } from 'node:crypto';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { acquaint, openThread, reader, request, shown, type, write } from './letters.mjs';
 import { rig } from './rig.mjs';

@@ -1,7 +1,7 @@
 // Outages of the server and the network: no gift and no super chat is missing or shown twice.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { connected, gifts, launch, open } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

@@ -1,7 +1,7 @@
 // The overlay in a browser: transparent, quick to forget what the room takes back, open to themes, closed to scripts.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { launch, MOVING, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { fileURLToPath } from 'node:url';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
@@ -21,7 +21,8 @@ before(() => {
   writeFileSync(join(project, 'package.json'), '{"type":"module","private":true}');
   const packed = readdirSync(built, { withFileTypes: true }).filter((one) => one.isDirectory()).map(({ name }) => name);
   assert.ok(packed.length >= 6, packed.join());
-  const archives = packed.map((name) => JSON.parse(run('npm', 'pack', join(built, name), '--json'))[0].filename);
+  const archives = JSON.parse(run('npm', 'pack', ...packed.map((name) => join(built, name)), '--json')).map(({ filename }) => filename);
+  assert.equal(archives.length, packed.length);
   run('npm', 'install', '--offline', '--no-audit', '--no-fund', '--legacy-peer-deps', ...archives.map((name) => `./${name}`));
   // What a project of these frameworks has beside the packages.
   for (const name of ['react', 'vue', '@vue', 'csstype', '@types']) symlinkSync(join(web, 'node_modules', name), join(project, 'node_modules', name));

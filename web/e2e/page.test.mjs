@@ -1,7 +1,7 @@
 // Two viewers in one room, with the real server and a real browser.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { chats, gifts, launch, MOVING, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

@@ -2,7 +2,7 @@
 // with the real server and its role media.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { newContext, open, send } from './browser.mjs';
 import { acquaint, openThread, reader, request, shown, write } from './letters.mjs';
@@ -112,6 +112,8 @@ test('a newcomer sees the picture from the history, with an address that is good
   await attach(page, await painted(page, 300, 300, 'square.png'));
   await send(page, 'for newcomers');
   await page.waitForSelector('#list .picture.there');
+  // The history has a message about a second after it was posted.
+  await until('the history has it', async () => (await (await fetch(`${started.server.origin}/v1/rooms/demo/history`)).text()).includes('for newcomers'));
   const late = await visit('eve');
   await late.locator('#list .row:has-text("for newcomers") .picture.there').waitFor();
   assert.deepEqual(late.faults, []);

@@ -2,7 +2,7 @@
 // and mentions, the moderator's menu and commands, held messages, settings, super chats and combos.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { chats, gifts, MOVING, open, send } from './browser.mjs';
 import { rig } from './rig.mjs';
 import { Server, until } from './server.mjs';

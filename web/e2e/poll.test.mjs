@@ -1,7 +1,7 @@
 // A poll on the page: two viewers vote, the bars move, a late viewer sees it, and the result stays.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { launch, open } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

@@ -4,7 +4,7 @@
 // these tests with a browser that has them.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { connected, launch, newContext } from './browser.mjs';
 import { Server, until } from './server.mjs';
 import { Source } from './source.mjs';

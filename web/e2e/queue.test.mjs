@@ -2,7 +2,7 @@
 // its slot.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, test } from './suite.mjs';
 import { connected, launch, newContext } from './browser.mjs';
 import { Server } from './server.mjs';
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { launch, MOVING, newContext } from './browser.mjs';
 import { CORPUS, STRANGERS } from './corpus.mjs';

@@ -1,6 +1,6 @@
 // A server and a browser for all tests of one file: started before the first test, stopped after the last.
 
-import { after, afterEach, before } from 'node:test';
+import { after, afterEach, before } from './suite.mjs';
 import { launch } from './browser.mjs';
 
 /**

@@ -2,7 +2,7 @@
 // whether they were there or come later.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { chats, launch, MOVING, open, send } from './browser.mjs';
 import { Server, until } from './server.mjs';
 

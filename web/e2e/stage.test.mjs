@@ -2,7 +2,7 @@
 // time. Costs are CPU time of the thread, so that a busy machine does not matter.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { MOVING, open } from './browser.mjs';
 import { openPlain } from './plain.mjs';
 import { boxes, quarters, traced } from './measure.mjs';

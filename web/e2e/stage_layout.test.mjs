@@ -2,7 +2,7 @@
 // of danmaku keeps its place and its time.
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from './suite.mjs';
 import { MOVING, open } from './browser.mjs';
 import { boxes, overlaps, quarters } from './measure.mjs';
 import { rig } from './rig.mjs';
@@ -16,7 +16,7 @@ const SAMPLES = 20;
 const EVERY_MS = 300;
 const SIZES = {
   desktop: { ...MOVING, viewport: { width: 1440, height: 900 } },
-  phone: { ...MOVING, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
+  phone: { ...MOVING, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true },
   'phone in landscape': { ...MOVING, viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true },
 };
 

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { after, before, test } from 'node:test';
+import { after, before, test } from './suite.mjs';
 import { bundled, engineScripts } from '../bench/bundle.mjs';
 import { measureEngine } from '../bench/measure_engine.mjs';
 import { texts } from '../bench/texts.mjs';

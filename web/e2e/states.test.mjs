@@ -2,7 +2,7 @@
 // refusals with their reasons, and the sign-in over a reload.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from './suite.mjs';
 import { chats, connected, launch, newContext, open, send } from './browser.mjs';
 import { until } from './server.mjs';
 import { Source } from './source.mjs';
@@ -92,7 +92,7 @@ test('the page checks a closed room from time to time', async () => {
   await page.goto(source.origin);
   await closed(page, /The stream has ended/);
   source.entry = null;
-  await page.clock.runFor(25_000);
+  await page.clock.fastForward(25_000);
   await connected(page);
 });
 
@@ -162,7 +162,9 @@ test('the hint about the network stays until the network is back', async () => {
 
 test('the hint names an uplink that does not answer, and the origin of the page gets no post instead', async () => {
   source.entry = { status: 200, body: { downlinks: [], uplinks: ['http://127.0.0.1:9'], ttl_ms: 60_000, backoff_base_ms: 50, backoff_max_ms: 400 } };
-  const page = await open(browser, source);
+  // A browser says that it is offline on a machine whose only network is its own.
+  const online = () => Object.defineProperty(Navigator.prototype, 'onLine', { get: () => true });
+  const page = await open(browser, source, { prepare: (made) => made.addInitScript(online) });
   await send(page, 'to nobody');
   await until('its name', async () => /127\.0\.0\.1:9 does not answer/.test(await hint(page)));
   assert.deepEqual(source.posts, []);
