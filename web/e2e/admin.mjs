@@ -103,6 +103,7 @@ export class Admin {
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return refuse(401, 'unauthorized');
     if (this.refusal) return json(this.refusal.status, this.refusal.body);
     if (url.pathname === '/v1/admin/overview') return json(200, typeof this.overview === 'function' ? this.overview() : this.overview);
+    if (url.pathname === '/v1/admin/media/reviews') return json(200, { reviews: [] });
     if (url.pathname === '/v1/admin/reports') return json(200, { reports: this.reports });
     if (url.pathname.endsWith('/audit')) return json(200, this.#auditPage(url.searchParams));
     if (url.pathname.startsWith('/v1/admin/messages/')) return json(200, this.message);

@@ -6,6 +6,7 @@ import { test } from './suite.mjs';
 import { violations } from './axe.mjs';
 import { newContext, open, send } from './browser.mjs';
 import { acquaint, openThread, reader, request, shown, write } from './letters.mjs';
+import { painted } from './painted.mjs';
 import { rig } from './rig.mjs';
 import { freePorts, pause, Server, until } from './server.mjs';
 
@@ -22,27 +23,6 @@ async function allow(role) {
   const body = { id: `rule-${role}-${Math.random()}`, action: { type: 'speak', rule: { media_role_min: role } } };
   const answer = await started.server.post(token, body, 'demo', 'actions');
   assert.equal(answer.status, 200, JSON.stringify(answer));
-}
-
-/** Paints a picture in the browser, and returns it as a file for its dialog. */
-async function painted(page, width, height, name = 'sunset.png') {
-  const base64 = await page.evaluate(async ([wide, high]) => {
-    const canvas = new OffscreenCanvas(wide, high);
-    const context = canvas.getContext('2d');
-    const sky = context.createLinearGradient(0, 0, 0, high);
-    sky.addColorStop(0, '#264a9e');
-    sky.addColorStop(0.7, '#f2a65a');
-    sky.addColorStop(1, '#3b2a4f');
-    context.fillStyle = sky;
-    context.fillRect(0, 0, wide, high);
-    context.fillStyle = '#ffe8a8';
-    context.beginPath();
-    context.arc(wide * 0.6, high * 0.62, high * 0.12, 0, 7);
-    context.fill();
-    const bytes = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/png' })).arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  }, [width, height]);
-  return { name, mimeType: 'image/png', buffer: Buffer.from(base64, 'base64') };
 }
 
 /** Chooses a file in the composer, and waits until it can be sent. */
@@ -258,7 +238,7 @@ test('a moderator sees pictures in the console before acting, and switches them 
 test('a moderator finds a picture in the gallery and removes it, and it is gone for a viewer', async () => {
   await allow('viewer');
   const [lea, max] = [await visit('lea'), await visit('max')];
-  for (const [width, text] of [[640, 'to stay in the room'], [480, 'to go from the room']]) {
+  for (const [width, text] of [[640, 'to stay in the room'], [480, 'to go from the room'], [480, 'the same once more']]) {
     await attach(lea, await painted(lea, width, 320, `${width}.png`));
     await send(lea, text);
     await max.locator(`#list .row:has-text("${text}") .picture.there`).waitFor();
@@ -268,18 +248,45 @@ test('a moderator finds a picture in the gallery and removes it, and it is gone 
   const desk = await moderate();
   const pictures = desk.locator('#gallery-list .gallery-one');
   // The history has a message about a second after it was posted.
-  await until('both are in the gallery', async () => {
+  await until('all are in the gallery', async () => {
     await desk.click('#gallery-load');
-    return (await pictures.filter({ hasText: 'lea' }).count()) === 2;
+    return (await pictures.filter({ hasText: 'lea' }).count()) === 3;
   });
   await until('the bytes are there', () => pictures.first().locator('img').evaluate((image) => image.naturalWidth > 0));
   assert.deepEqual(await violations(desk, '#gallery-list'), []);
-  await pictures.first().locator('button').click();
+  await pictures.nth(1).locator('button').click();
   assert.match(await desk.textContent('#confirm-title'), /Remove the picture from .*lea/);
   await desk.click('#confirm-go');
   await until('it is gone for the viewer', async () => (await max.locator('#list .row:has-text("to go from the room") .picture').count()) === 0);
-  await until('it is gone from the gallery', async () => (await pictures.filter({ hasText: 'lea' }).count()) === 1);
+  await until('it is gone from the gallery', async () => (await pictures.filter({ hasText: 'lea' }).count()) === 2);
   assert.equal(await max.locator('#list .row:has-text("to stay in the room") .picture.there').count(), 1);
   await until('its address has ended', async () => (await fetch(address)).status !== 200);
-  for (const page of [lea, max, desk]) assert.deepEqual(page.faults, []);
+  // The other message with the picture is still there, and says why it shows none.
+  const late = await visit('ned', { locale: 'zh-CN' });
+  const removed = late.locator('#list .row:has-text("the same once more") .picture-removed');
+  assert.equal(await removed.textContent(), '图片已被移除');
+  await late.click('#language');
+  await until('the other language', async () => (await removed.textContent()) === 'The picture was removed');
+  assert.deepEqual(await violations(late, '#list'), []);
+  for (const page of [lea, max, late, desk]) assert.deepEqual(page.faults, []);
+});
+
+test('a picture that waits for a moderator is large in the queue, and is in the room when it is approved', async () => {
+  await allow('viewer');
+  const token = await started.server.token('mia', 'moderator');
+  const rule = (on) => started.server.post(token, { id: `review-${on}`, action: { type: 'speak', rule: { media_review: on } } }, 'demo', 'actions');
+  assert.equal((await rule(true)).status, 200);
+  const [ora, pat] = [await visit('ora'), await visit('pat')];
+  const desk = await moderate();
+  await attach(ora, await painted(ora, 900, 600));
+  await send(ora, '');
+  const review = desk.locator('#review-list .review');
+  const picture = review.locator('.picture');
+  await until('the bytes are there', () => picture.locator('img').evaluate((image) => image.naturalWidth > 0));
+  assert.deepEqual(await picture.evaluate((link) => [link.offsetWidth, link.offsetHeight, link.getAttribute('aria-label')]), [240, 160, 'Picture from ora, large in a new tab']);
+  assert.deepEqual(await violations(desk, '#review-list'), []);
+  await review.locator('[data-act=approve]').click();
+  await pat.locator('#list .row:has-text("ora") .picture.there').waitFor();
+  assert.equal((await rule(false)).status, 200);
+  for (const page of [ora, pat, desk]) assert.deepEqual(page.faults, []);
 });

@@ -18,6 +18,11 @@ impl Media {
         http::router(self, origins)
     }
 
+    /// Returns the route of signed addresses, without a check of tokens: an address is the permission.
+    pub fn signed_router(self: &Arc<Self>) -> Router {
+        http::signed_router(self)
+    }
+
     /// Returns the admin routes: media that wait for a moderator.
     pub fn admin_router(self: &Arc<Self>) -> AdminRoutes {
         http::admin_router(self)

@@ -17,6 +17,7 @@ import { Desk } from './desk.ts';
 import { follow } from './feed.ts';
 import { Card } from './panels/card.ts';
 import { DockPanel } from './panels/dock.ts';
+import { EmotePanel } from './panels/emotes.ts';
 import { Gallery } from './panels/gallery.ts';
 import { Meters } from './panels/meters.ts';
 import { Polls } from './panels/poll.ts';
@@ -48,6 +49,7 @@ class Console {
   readonly #superChats: SuperChats;
   readonly #dock: DockPanel;
   readonly #gallery: Gallery;
+  readonly #emotes: EmotePanel;
   #facts: RoomFacts = NO_FACTS;
   /** Messages of the stream that arrive before the history is shown; null afterwards. */
   #early: [Body, number][] | null = [];
@@ -56,6 +58,7 @@ class Console {
     private readonly api: RoomApi,
     private readonly room: Room,
     private readonly name: string,
+    token: string,
   ) {
     this.#desk = new Desk(api, { before: (user) => this.#before(user), done: (action, answer) => this.#done(action, answer), signedOut });
     this.#card = new Card(api, this.#desk, this.#book);
@@ -65,6 +68,7 @@ class Console {
     this.#superChats = new SuperChats(this.#desk);
     this.#dock = new DockPanel(api, this.#desk);
     this.#gallery = new Gallery(api, this.#desk);
+    this.#emotes = new EmotePanel(api, this.#desk, token);
     this.#polls = new Polls(api, this.#desk);
     this.#words = new Words(api, this.#desk, (words) => this.#meters.words(words));
     this.#reviews = new Reviews(api, this.#desk, {
@@ -147,7 +151,8 @@ class Console {
       this.#gallery.hide((one) => one.sequence < sequence);
     } else if (signal.signal === 'kick' && user !== undefined) {
       this.#book.of(user).bannedUntilMs = signal.until_ms ?? 0;
-    } else return;
+    } else if (signal.signal === 'emotes') return void this.#emotes.read();
+    else return;
     this.#card.refresh();
   }
 
@@ -280,7 +285,7 @@ async function signIn(token: string, name: string): Promise<void> {
     history.replaceState(null, '', `?room=${encodeURIComponent(name)}`);
     byId('login').hidden = true;
     for (const id of ['app', 'sign-out', 'state', 'shield']) byId(id).hidden = false;
-    running = new Console(api, room, name);
+    running = new Console(api, room, name, token);
     // The top bar stays in view.
     byId('content').focus({ preventScroll: true });
   } catch (error) {

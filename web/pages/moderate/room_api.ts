@@ -169,6 +169,15 @@ export class RoomApi {
     return this.#call({ resource: `media?limit=${limit}${before === null ? '' : `&before=${before}`}` });
   }
 
+  /** Reads the room's own emotes. A change sends them back as they are. */
+  emotes(): Promise<{ emotes: { id: string }[] }> {
+    return this.#call({ resource: 'emotes' });
+  }
+
+  setEmotes(emotes: { id: string }[]): Promise<unknown> {
+    return this.#surely('PUT', 'emotes', { emotes });
+  }
+
   /** Sends a change again under its id while no answer comes. */
   async #surely<T>(method: 'POST' | 'PUT', resource: string, body: unknown): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {

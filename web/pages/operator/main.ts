@@ -12,6 +12,7 @@ import { Letters } from './letters/letters.ts';
 import { clock } from '@barrage/ui/format.ts';
 import { t, translatePage, type Key } from './i18n.ts';
 import { Message } from './message.ts';
+import { MediaReviews } from './media_reviews.ts';
 import { type Overview, vitals } from './model.ts';
 import { Poller } from '@barrage/ui/poller.ts';
 import { Rings } from './rings.ts';
@@ -42,9 +43,10 @@ class Console {
     const rings = new Rings();
     const actions = new Actions(signedOut);
     const audit = new Audit(api, signedOut);
+    const written = (): void => void setTimeout(() => audit.refresh(), AUDIT_WRITTEN_MS);
     const changed = () => {
       this.#poller.now();
-      setTimeout(() => audit.refresh(), AUDIT_WRITTEN_MS);
+      written();
     };
     this.#vitals = new VitalsRow(rings);
     this.#tail = new Tail(api, signedOut);
@@ -53,9 +55,9 @@ class Console {
       byId('tail-room').focus({ preventScroll: true });
       void this.#tail.start(room);
     });
-    this.#sections = [new Fleet(api, actions, rings, changed), rooms, new Switches(api, actions, changed), new Autoscaler(), audit, this.#tail];
+    this.#sections = [new Fleet(api, actions, rings, changed), rooms, new Switches(api, actions, changed), new Autoscaler(), audit, this.#tail, new MediaReviews(api, actions, signedOut, written)];
     new Message(api, signedOut);
-    new Letters(api, actions, signedOut, () => setTimeout(() => audit.refresh(), AUDIT_WRITTEN_MS));
+    new Letters(api, actions, signedOut, written);
     this.#poller = new Poller(
       () => api.get<Overview>(OVERVIEW),
       (overview) => this.#show(overview),

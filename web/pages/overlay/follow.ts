@@ -1,6 +1,7 @@
 // Joins the room as an overlay, and gives its messages to the view.
 
 import { join, type Room } from '@barrage/client';
+import { readSets } from '@barrage/ui/emote_sets.ts';
 import { type Emotes } from './feed/emotes.ts';
 import { type Settings } from './settings.ts';
 import { problem } from './texts.ts';
@@ -11,7 +12,8 @@ export function follow(settings: Settings, token: string | null, view: View, emo
   // A mixer may hide the page for the browser while it is on the air, so that no message is only counted.
   const room = join({ room: settings.room, token: () => token, platform: 'overlay', background: 'all', storage: null });
   const load = async (): Promise<void> => {
-    if (settings.emotes) emotes.take(await room.emotes());
+    const sets = settings.emotes ? await readSets(room) : null;
+    if (sets) emotes.take(sets, sets.some(({ media }) => media !== undefined) ? await mediaHost(settings.room) : null);
   };
   room.on('hello', () => void load());
   room.on('state', (state) => {
@@ -28,4 +30,14 @@ export function follow(settings: Settings, token: string | null, view: View, emo
     }
   });
   return room;
+}
+
+/** Returns the host of uploaded pictures; null where none is known. */
+async function mediaHost(room: string): Promise<string | null> {
+  try {
+    const { mediaHosts } = await import('@barrage/client/media');
+    return (await mediaHosts([location.origin], room)).hosts[0] ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -123,7 +123,7 @@ const reactions = new Reactions({
   },
 });
 new SuperPanel({ text: () => (composer.hasText('superChatNeedsText') ? composer.text : null), send: (post) => sendPaid(post) });
-new EmotePicker(text);
+new EmotePicker(text, (id) => void composer.sticker(id));
 new Suggest(text, suggesterOf(senders, draft, () => role.now));
 new SettingsPanel(byId('settings-open'), kept);
 new FullScreen(byId('fullscreen'), byId('main'));

@@ -206,7 +206,10 @@ fn serve(
     let operator =
         operator::admin_router(operator_parts(context, &listeners, &health), config.http_client()?)?;
     let admin_routes = services.admin_routes.merge(health::admin_router(health.clone())).merge(operator);
-    let open_routes = health::router(health).merge(api::router(Listener::Admin));
+    let mut open_routes = health::router(health).merge(api::router(Listener::Admin));
+    if let Some(media) = &services.media {
+        open_routes = open_routes.merge(media.signed_router());
+    }
     let admin_router = with_console(open_routes.merge(gate.guard(admin_routes)));
     let metrics = HttpMetrics::new(&context.registry)?;
     if let Some(tls) = &tls {

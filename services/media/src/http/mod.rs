@@ -16,4 +16,4 @@ mod view;
 pub use operations::operations;
 pub(crate) use receive::end_whole;
 pub(crate) use reviews::admin_router;
-pub(crate) use routes::router;
+pub(crate) use routes::{router, signed_router};

@@ -26,12 +26,18 @@ pub(crate) fn router(media: &Arc<Media>, origins: &AllowedOrigins) -> Router {
         .layer(from_fn(tus::add_version));
     Router::new()
         .route("/v1/uploads/known", post(known::handle))
-        .route("/v1/media/{digest}/{variant}", get(media::handle))
         .route("/v1/media/references", post(references::handle))
         .merge(uploads)
         .with_state(Arc::clone(media))
+        .merge(signed_router(media))
         .fallback(barrage_http::error::not_found)
         .method_not_allowed_fallback(barrage_http::error::method_not_allowed)
         .layer(origins.layer_with(&tus::METHODS, &tus::REQUEST_FIELDS, &tus::ANSWER_FIELDS))
         .layer(from_fn(move |request, next| tus::options(bytes_max, request, next)))
+}
+
+/// Returns the route of signed addresses alone, which the admin listener has too: the console shows media that wait, and
+/// its policy allows images of its own origin.
+pub(crate) fn signed_router(media: &Arc<Media>) -> Router {
+    Router::new().route("/v1/media/{digest}/{variant}", get(media::handle)).with_state(Arc::clone(media))
 }

@@ -43,9 +43,10 @@ export class Api {
     });
   }
 
-  /** Sends a call and returns its JSON answer. Throws an ApiFailure. */
+  /** Sends a call and returns its JSON answer; nothing of an answer without content. Throws an ApiFailure. */
   async call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await this.#send(method, path, AbortSignal.timeout(CALL_MS), body);
+    if (response.status === 204) return undefined as T;
     try {
       return (await response.json()) as T;
     } catch {

@@ -21,11 +21,16 @@ export function mediaOf(room: string): void {
   );
 }
 
-/** Creates a picture; `null` is one that was removed. */
-export function pictureOf(medium: Medium | null, name: string): HTMLElement {
+/** Returns the media host of the room; null where the server takes no media. */
+export function mediaHost(): Promise<string | null> {
+  return host;
+}
+
+/** Creates a picture whose longest side has so many CSS pixels; `null` is one that was removed. */
+export function pictureOf(medium: Medium | null, name: string, side = SMALL_PX): HTMLElement {
   if (!Array.isArray(medium?.variants)) return element('span', 'badge', t('pictureGone'));
   const { width = 1, height = 1 } = medium;
-  const factor = SMALL_PX / Math.max(width, height, 1);
+  const factor = side / Math.max(width, height, 1);
   const link = element('a', 'picture');
   link.style.width = `${Math.max(16, Math.round(width * factor))}px`;
   link.style.height = `${Math.max(16, Math.round(height * factor))}px`;
@@ -39,12 +44,12 @@ export function pictureOf(medium: Medium | null, name: string): HTMLElement {
     link.append(canvas);
   }
   void host.then((origin) => {
-    const address = (side: number): string | null => {
+    const address = (px: number): string | null => {
       // An animation stands still here: twenty of them would hide the words.
-      const path = chooseVariant(medium, { side, density: devicePixelRatio, moves: side === LARGE_PX })?.url;
+      const path = chooseVariant(medium, { side: px, density: devicePixelRatio, moves: px === LARGE_PX })?.url;
       return origin !== null && path !== undefined && PATH.test(path) ? origin + path : null;
     };
-    const [small, large] = [address(SMALL_PX), address(LARGE_PX)];
+    const [small, large] = [address(side), address(LARGE_PX)];
     if (small === null || large === null) return;
     const image = element('img', '');
     image.alt = '';

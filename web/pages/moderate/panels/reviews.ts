@@ -8,6 +8,7 @@ import { inLanguage, isolated } from '@barrage/ui/language.ts';
 import { Poller } from '@barrage/ui/poller.ts';
 import { readBody } from '@barrage/client/read';
 import { contentOf } from '../chat/lines.ts';
+import { pictureOf } from '../chat/picture.ts';
 import { type Desk } from '../desk.ts';
 import { isKey, say, t, type Key } from '../texts/i18n.ts';
 import { type Decision, type Review, type Reviews as Queue, type RoomApi } from '../room_api.ts';
@@ -17,6 +18,8 @@ import { lockOf, pieces } from './review_text.ts';
 const PERIOD_MS = 2_000;
 /** Mute of "deny and mute". */
 const MUTE_SECS = 600;
+/** Longest side of a picture that waits, in CSS pixels: large enough to decide about it. */
+const REVIEWED_PX = 240;
 /** A lock with less time left is taken again while its review is selected. */
 const RENEW_MS = 20_000;
 
@@ -207,7 +210,8 @@ export class Reviews {
     const text = 'text' in body && typeof body.text === 'string' ? body.text : (contentOf(body).textContent ?? '');
     const words = element('p', 'words', ...pieces(text, review.matched ?? '').map((piece) => (piece.found ? element('mark', '', piece.text) : piece.text)));
     words.dir = 'auto';
-    return [words];
+    const picture = body.type === 'chat' && body.media !== undefined ? [pictureOf(body.media, nameOf(review), REVIEWED_PX)] : [];
+    return text === '' ? picture : [words, ...picture];
   }
 
   #buttons(review: Review, lock: 'free' | 'own' | 'other'): HTMLElement {

@@ -4,6 +4,7 @@
 import { type EmoteRange } from '@barrage/client';
 import { type Piece } from '@barrage/stage';
 import { element } from '@barrage/ui/dom.ts';
+import { uploadedUrl } from '@barrage/ui/emote_sets.ts';
 
 /** Emotes of both sets that are read; the server allows 11,000. */
 const EMOTES_MAX = 11_000;
@@ -30,11 +31,12 @@ export class Emotes {
 
   constructor(private readonly heightPx: number) {}
 
-  /** Takes the emotes of the platform and of the room. What has no address that a page may load is left out. */
-  take(emotes: readonly unknown[]): void {
+  /** Takes the emotes of the platform and of the room. What has no address that a page may load is left out. `host` is that of uploaded pictures. */
+  take(emotes: readonly unknown[], host: string | null = null): void {
     for (const emote of emotes.slice(0, EMOTES_MAX)) {
-      const { id, name, url, px } = (emote ?? {}) as Record<string, unknown>;
-      const src = imageUrl(url, px, this.heightPx * Math.min(globalThis.devicePixelRatio || 1, 4));
+      const { id, name, url, px, media } = (emote ?? {}) as Record<string, unknown>;
+      const wantedPx = this.heightPx * Math.min(globalThis.devicePixelRatio || 1, 4);
+      const src = media === undefined ? imageUrl(url, px, wantedPx) : uploadedUrl({ url: String(url) }, host);
       if (typeof id === 'string' && typeof name === 'string' && src !== null) this.#byId.set(id, { name, src });
     }
   }

@@ -3,8 +3,11 @@
 // the server has checked, and this page checks again: https, or the page's own host.
 
 import { type EmoteRange, type Room } from '@barrage/client';
-import { safeImage } from '../page/images.ts';
 import { element } from '@barrage/ui/dom.ts';
+import { readSets, type SetEmote, uploadedUrl } from '@barrage/ui/emote_sets.ts';
+import { badgeImages } from '../log/badges.ts';
+import { loadPictures } from '../media/box.ts';
+import { safeImage } from '../page/images.ts';
 
 /** Height of an image in the list, in CSS pixels; the smallest image of at least this height is taken. */
 const SHOWN_PX = 28;
@@ -14,7 +17,9 @@ export interface Emote {
   src: string;
 }
 
+/** Words of texts, and pictures that are sent alone, by their ids. */
 const byId = new Map<string, Emote>();
+const stickers = new Map<string, Emote>();
 
 /** Returns the address of an image, or null for one that a page must not load. */
 export function imageUrl(url: unknown, px: unknown): string | null {
@@ -27,10 +32,26 @@ export function imageUrl(url: unknown, px: unknown): string | null {
 
 /** Loads the emotes of the platform, and of the room, which go first. Keeps the known ones where none answers. */
 export async function loadEmotes(room: Room): Promise<void> {
-  for (const { id, name, url, px } of await room.emotes()) {
-    const src = imageUrl(url, px);
-    if (src !== null) byId.set(id, { name, src });
+  const sets = await readSets(room);
+  if (sets === null) return;
+  const isUploaded = sets.some(({ media }) => media !== undefined);
+  const hosts = isUploaded ? await loadPictures()?.then((pictures) => pictures.hosts()) : undefined;
+  const host = hosts?.hosts[0] ?? null;
+  const badges = new Map<string, string>();
+  byId.clear();
+  stickers.clear();
+  for (const one of sets) {
+    const src = sourceOf(one, host);
+    if (src === null) continue;
+    if (one.kind === 'badge') badges.set(one.name, src);
+    else (one.kind === 'sticker' ? stickers : byId).set(one.id, { name: one.name, src });
   }
+  badgeImages(badges);
+}
+
+/** Returns the address of an emote, or null for one that this page must not or cannot load. */
+function sourceOf(one: SetEmote, host: string | null): string | null {
+  return one.media === undefined ? imageUrl(one.url, one.px) : uploadedUrl(one, host);
 }
 
 /** Returns the known emotes, those of the room last. */
@@ -38,14 +59,19 @@ export function knownEmotes(): Emote[] {
   return [...byId.values()];
 }
 
-/** Returns an emote by its id; undefined for one that is not loaded. */
+/** Returns an emote or a sticker by its id; undefined for one that is not loaded. */
 export function emoteOf(id: string): Emote | undefined {
-  return byId.get(id);
+  return stickers.get(id) ?? byId.get(id);
 }
 
 /** Returns the known emotes with their ids, those of the room last. */
 export function emotesById(): [string, Emote][] {
   return [...byId];
+}
+
+/** Returns the stickers with their ids, those of the room last. */
+export function stickersById(): [string, Emote][] {
+  return [...stickers];
 }
 
 /** Returns a text in pieces: strings, and an image for each range whose emote the page knows. */

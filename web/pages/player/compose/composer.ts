@@ -149,6 +149,12 @@ export class Composer {
     return sent;
   }
 
+  /** Sends a sticker, unless sending has to wait. The text in the box stays. */
+  async sticker(id: string): Promise<void> {
+    if (this.#sending || !this.#open || this.#roomMuted || waits(this.#wait, '')) return;
+    await this.post({ type: 'chat', text: '', sticker: id }, 'button');
+  }
+
   /** Says why the server refused a vote or an action. */
   refused(refusal: Refused): void {
     const key = `refused_${refusal.code}`;

@@ -24,6 +24,8 @@ const PREFIX = 'badge.';
 const IMAGES_MAX = 64;
 
 const images = new Map<string, string>();
+/** Images of the room's emote set, by the name of a badge. */
+let uploaded: ReadonlyMap<string, string> = new Map();
 
 /** Takes the addresses of images out of the attributes of the room. */
 export function readBadges(attributes: Readonly<Record<string, { text: string }>>): void {
@@ -32,6 +34,11 @@ export function readBadges(attributes: Readonly<Record<string, { text: string }>
     const src = key.startsWith(PREFIX) ? safeImage(text) : null;
     if (src !== null && images.size < IMAGES_MAX) images.set(key.slice(PREFIX.length), src);
   }
+}
+
+/** Takes the images of the emote sets. Attributes of the room go first. */
+export function badgeImages(found: ReadonlyMap<string, string>): void {
+  uploaded = found;
 }
 
 /** Creates an image or a label for each badge, and a label for the level. */
@@ -44,7 +51,7 @@ export function badgesOf(attrs: Attrs | undefined): (Node | string)[] {
 function badgeOf(badge: string): HTMLElement {
   const [name = '', version] = badge.split('/');
   const words = badge.replace('/', ' ');
-  const src = images.get(badge.replace('/', '.')) ?? images.get(name);
+  const src = images.get(badge.replace('/', '.')) ?? images.get(name) ?? uploaded.get(badge) ?? uploaded.get(name);
   if (src !== undefined) return imageOf(src, words);
   const drawn = Object.hasOwn(DRAWN, name) ? DRAWN[name] : undefined;
   if (drawn === undefined) return element('span', 'badge', words);

@@ -57,19 +57,29 @@ export function stageAddress(medium: Medium): string | null {
   return (found && now?.address(found, STAGE_PX)) ?? null;
 }
 
-/** Creates the box of a picture; `null` is one that was removed. */
+/** Creates the box of a picture; `null` is one that was removed, of which a sentence is left. */
 export function pictureBox(given: Medium | null, name: string, spot: Spot | null, when: When = 'near'): HTMLElement {
   const medium = usable(given);
+  if (medium === null) return removed(name);
   const box = element('button', 'picture');
   box.type = 'button';
   box.tabIndex = -1;
-  const { width, height } = medium ? boxOf(medium) : { width: 120, height: 40 };
+  const { width, height } = boxOf(medium);
   box.style.aspectRatio = `${width} / ${height}`;
   box.style.width = `${width}px`;
-  if (medium?.is_public) box.classList.add('sticker');
+  if (medium.is_public) box.classList.add('sticker');
   loadPictures()?.then(
     (pictures) => pictures.fill(box, medium, name, spot, when),
     () => box.classList.add('gone'),
+  );
+  return box;
+}
+
+function removed(name: string): HTMLElement {
+  const box = element('span', 'picture-removed');
+  loadPictures()?.then(
+    (pictures) => pictures.fill(box, null, name, null, 'asked'),
+    () => undefined,
   );
   return box;
 }

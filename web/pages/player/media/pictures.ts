@@ -27,7 +27,7 @@ export class Pictures {
   constructor(private readonly page: PicturePage) {
     void this.hosts();
     inLanguage(() => {
-      for (const box of document.querySelectorAll('.picture')) box.setAttribute('aria-label', this.#labels.get(box)?.() ?? '');
+      for (const box of document.querySelectorAll('.picture, .picture-removed')) this.#label(box);
     });
   }
 
@@ -58,8 +58,8 @@ export class Pictures {
   fill(box: HTMLElement, medium: Medium | null, name: string, spot: Spot | null, when: When): void {
     const label = (): string => t(medium === null ? 'removed' : medium.is_public ? 'stickerOf' : 'pictureOf', { name });
     this.#labels.set(box, label);
-    box.setAttribute('aria-label', label());
-    if (medium === null) return box.classList.add('gone');
+    this.#label(box);
+    if (medium === null) return;
     if (spot !== null) this.#remember(medium.digest, spot);
     if (medium.thumbhash !== undefined && !medium.is_public) box.append(placeholderOf(medium.thumbhash));
     box.setAttribute('aria-haspopup', 'dialog');
@@ -71,6 +71,13 @@ export class Pictures {
       void this.#load(box, medium);
     }, { rootMargin: '400px' });
     near.observe(box);
+  }
+
+  /** Writes the label of a box in the language of the page. A removed picture is a sentence, which all see. */
+  #label(box: Element): void {
+    const words = this.#labels.get(box)?.() ?? '';
+    if (box.matches('.picture-removed')) box.textContent = words;
+    else box.setAttribute('aria-label', words);
   }
 
   async #load(box: HTMLElement, medium: Medium): Promise<void> {

@@ -201,6 +201,8 @@ export const EN: Record<Key, string> = {
   usageText: 'text',
   usageReactions: 'names | none | default',
   emotes: 'Emotes',
+  stickers: 'Stickers',
+  sendSticker: 'Send the sticker {name}',
   searchEmotes: 'Search emotes',
   noEmotes: 'This room has no emotes yet.',
   noEmoteFound: 'No emote has this name.',

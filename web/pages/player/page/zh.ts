@@ -199,6 +199,8 @@ export const ZH = {
   usageText: '文字',
   usageReactions: '名字 | none | default',
   emotes: '表情',
+  stickers: '贴纸',
+  sendSticker: '发送贴纸 {name}',
   searchEmotes: '搜索表情',
   noEmotes: '这个房间还没有表情。',
   noEmoteFound: '没有这样的表情。',

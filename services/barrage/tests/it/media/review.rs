@@ -51,6 +51,11 @@ async fn picture_waits_for_a_moderator_through_a_kill_and_is_then_its_senders() 
     assert_eq!((&review["user"], &review["media"]["kind"]), (&json!("ann"), &json!("image")), "{review}");
     let address = review["media"]["variants"][0]["url"].as_str().unwrap().to_owned();
     assert!(site.read(&address).await.starts_with(b"RIFF"), "the moderator sees the picture");
+    let of_console = site.http.get(format!("http://{}{address}", site.server.admin)).send().await.unwrap();
+    assert!(
+        of_console.bytes().await.unwrap().starts_with(b"RIFF"),
+        "the console shows it from its own origin"
+    );
     let site = site.kill_and_restart().await;
     let shown = view(&site, &upload, &ann).await;
     assert_eq!((&shown["state"], &shown["reference"]), (&json!("checking"), &Value::Null), "{shown}");

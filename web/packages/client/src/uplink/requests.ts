@@ -13,7 +13,7 @@ export interface Limit {
 
 /** A message to send. Without `id` the client makes one; the same `id` again is the same message. */
 export type Post = { id?: string } & (
-  | { type: 'chat'; text: string; style?: Partial<Style>; reply_to?: number; mentions?: string[]; media?: string }
+  | { type: 'chat'; text: string; style?: Partial<Style>; reply_to?: number; mentions?: string[]; media?: string; sticker?: string }
   | { type: 'gift'; gift: { name: string; count: number; price_minor?: number; combo?: number } }
   | { type: 'super_chat'; text: string; amount_minor: number; currency: string }
   | { type: 'like'; count: number }

@@ -2,13 +2,13 @@
 
 import { element } from '@barrage/ui/dom.ts';
 import { symbolOf, USUAL_REACTIONS } from '@barrage/ui/reactions.ts';
-import { emoteOf, emotesById, imageOf } from '../../chat/emotes.ts';
+import { emoteOf, emotesById, imageOf, stickersById } from '../../chat/emotes.ts';
 import { t } from '../texts/i18n.ts';
 
 const REACTION = 'reaction.';
 /** Ids that the server takes. */
 const ID = /^[A-Za-z0-9_.-]{1,64}$/u;
-/** Emotes that the panel offers, the newest ones of the room first. */
+/** Stickers and emotes that the panel offers: stickers first, the newest ones of the room before the others. */
 const EMOTES_MAX = 60;
 
 /** Returns what shows a sticker; its id where this page does not know it. */
@@ -27,7 +27,7 @@ export function stickerOf(id: string): HTMLElement {
 
 /** Creates a panel of stickers. `chosen` gets the id. */
 export function stickerPanel(chosen: (id: string) => void): HTMLElement {
-  const emotes = emotesById().filter(([id]) => ID.test(id)).reverse().slice(0, EMOTES_MAX);
+  const emotes = [...emotesById(), ...stickersById()].filter(([id]) => ID.test(id)).reverse().slice(0, EMOTES_MAX);
   const panel = element('div', 'sticker-panel');
   panel.setAttribute('role', 'group');
   panel.setAttribute('aria-label', t('stickers'));
