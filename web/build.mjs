@@ -1,10 +1,21 @@
 // Builds every page into `dist`, the SDK for script tags, and the service worker. The player page comes first, because
 // its build empties the folder.
 
+import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
 const place = (name) => fileURLToPath(new URL(name, import.meta.url));
+
+/** Returns bytes and time of each file of `dist`, by its path. */
+function built() {
+  const files = readdirSync(place('dist'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name));
+  return new Map(paths.map((path) => [path, { bytes: readFileSync(path), time: statSync(path).mtime }]));
+}
+
+const before = built();
 const PAGES = ['player', 'operator', 'overlay', 'moderate', 'replay'];
 
 for (const mode of PAGES) await build({ mode, logLevel: 'warn' });
@@ -43,3 +54,9 @@ await build({
     lib: { entry: place('pages/player/push/worker.ts'), name: 'worker', formats: ['iife'], fileName: () => 'push_worker.js' },
   },
 });
+
+// A file that is the same keeps its time. Cargo compiles the server, which embeds these files, again by their times.
+for (const [path, { bytes }] of built()) {
+  const earlier = before.get(path);
+  if (earlier?.bytes.equals(bytes)) utimesSync(path, earlier.time, earlier.time);
+}
