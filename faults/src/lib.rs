@@ -3,7 +3,7 @@
 //!
 //! A scenario is a name, the needs of its machine and a function. [`oracle`] judges what viewers and the
 //! archive received, without any I/O. [`crowd`] has the viewers and the writer, [`people`] those who write letters,
-//! [`site`] the processes, [`cause`] the faults. `cargo xtask fault list` prints the scenarios.
+//! [`peers`] plays some of the faults on nchan, [`site`] has the processes, [`cause`] the faults. `cargo xtask fault list` prints the scenarios.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a scenario fails by panicking")]
 
@@ -13,6 +13,7 @@ pub mod figure;
 pub mod machine;
 pub mod oracle;
 pub mod outcome;
+pub mod peers;
 pub mod people;
 pub mod play;
 pub mod run;

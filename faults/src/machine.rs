@@ -5,6 +5,7 @@ use std::process::Command;
 
 use barrage_testkit::programs;
 
+use crate::peers::MODULE;
 use crate::works::works;
 
 /// Variable that a process sees inside of its own network and mounts.
@@ -34,6 +35,8 @@ pub enum Need {
     Cgroups,
     /// A server binary of another version.
     OldServer,
+    /// nginx with the module nchan, and redis-server.
+    Nchan,
 }
 
 impl Need {
@@ -50,6 +53,7 @@ impl Need {
             Need::Prlimit => works("prlimit", &["--nofile=64", "true"]),
             Need::Cgroups => crate::cause::Cgroup::memory("probe", 1 << 30).is_ok(),
             Need::OldServer => old_server().is_some(),
+            Need::Nchan => Path::new(MODULE).is_file() && works("redis-server", &["--version"]),
         };
         let lacks = match self {
             Need::Servers => "nats-server, redis-server or PostgreSQL is not installed: `cargo xtask setup`",
@@ -62,6 +66,9 @@ impl Need {
             Need::Cgroups => "no control groups that this process may write: needs root",
             Need::OldServer => {
                 "no server of another version: `cargo xtask fault upgrade --old FILE` names one"
+            }
+            Need::Nchan => {
+                "nchan or redis-server is not installed (Debian: libnginx-mod-nchan, redis-server)"
             }
         };
         (!present).then(|| lacks.to_owned())

@@ -17,7 +17,7 @@ use crate::oracle::{Fault, Judgement, Seen};
 use crate::site::Site;
 
 /// Longest wait after the last fault until all accepted gifts are shown.
-const SHOWN_MAX: Duration = Duration::from_secs(10);
+pub(crate) const SHOWN_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for the join of all viewers.
 const JOIN_MAX: Duration = Duration::from_secs(120);
 /// Longest wait until the archive has all accepted gifts.
@@ -176,15 +176,10 @@ pub async fn play(site: &mut Site, load: Load, act: impl AsyncFnOnce(&mut Drill<
         drill.rest(0.05).await;
     }
     let faults = drill.faults;
-    let late = async {
-        while records.shown.load(Ordering::Relaxed) < records.due() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    drop(tokio::time::timeout(SHOWN_MAX, late).await);
+    records.all_shown(SHOWN_MAX).await;
     let archived = archived(site, &records).await;
     let unaccounted = unaccounted(site).await;
-    records.end.cancel();
+    records.end();
     let mut seen = Vec::new();
     for viewer in watching {
         seen.push(viewer.await.unwrap());

@@ -6,7 +6,9 @@ mod records;
 mod viewer;
 mod writer;
 
-pub(crate) use drill::unaccounted;
 pub use drill::{Drill, Played, gauge, play};
+pub(crate) use drill::{SHOWN_MAX, unaccounted};
 pub use load::Load;
 pub use records::Records;
+pub(crate) use viewer::number_in;
+pub(crate) use writer::{Kind, paced};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use barrage_client::HttpPool;
 use parking_lot::Mutex;
@@ -17,8 +17,8 @@ pub struct Records {
     origin: Instant,
     /// Load of the run.
     pub load: Load,
-    pub(super) gifts_accepted_ms: Vec<AtomicU32>,
-    pub(super) chats_accepted_ms: Vec<AtomicU32>,
+    gifts_accepted_ms: Vec<AtomicU32>,
+    chats_accepted_ms: Vec<AtomicU32>,
     /// Posts that were refused, or had no answer.
     pub posts_failed: AtomicU64,
     /// Posts that were answered `held`: over the room's quota, for their sender alone.
@@ -30,7 +30,7 @@ pub struct Records {
     /// Gifts shown, over all viewers.
     pub shown: AtomicU64,
     pub(super) http: HttpPool,
-    pub(super) end: CancellationToken,
+    end: CancellationToken,
 }
 
 impl Records {
@@ -67,6 +67,36 @@ impl Records {
             gifts_ms: plain(&self.gifts_accepted_ms),
             chats_ms: plain(&self.chats_accepted_ms),
         }
+    }
+
+    /// Time at which a gift was accepted, as [`Self::now_ms`] has it; 0 before.
+    pub(crate) fn gift_accepted_ms(&self, number: usize) -> &AtomicU32 {
+        &self.gifts_accepted_ms[number]
+    }
+
+    /// Time at which a chat message was accepted, as [`Self::now_ms`] has it; 0 before.
+    pub(crate) fn chat_accepted_ms(&self, number: usize) -> &AtomicU32 {
+        &self.chats_accepted_ms[number]
+    }
+
+    /// Waits until viewers have received all accepted gifts, for `wait_max` at most.
+    pub(crate) async fn all_shown(&self, wait_max: Duration) {
+        let late = async {
+            while self.shown.load(Ordering::Relaxed) < self.due() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        drop(tokio::time::timeout(wait_max, late).await);
+    }
+
+    /// Lets all viewers end.
+    pub(crate) fn end(&self) {
+        self.end.cancel();
+    }
+
+    /// Waits for the end of the run.
+    pub(crate) async fn ended(&self) {
+        self.end.cancelled().await;
     }
 
     /// Number of gifts that viewers must have received by now.

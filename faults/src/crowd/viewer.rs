@@ -32,7 +32,7 @@ fn describe(event: &Event) -> Option<String> {
 
 /// Returns the number of a message of the writer: the digits after the letter of the id in its body.
 /// Messages of others have another letter.
-fn number_in(body: &str, letter: char) -> Option<usize> {
+pub(crate) fn number_in(body: &str, letter: char) -> Option<usize> {
     let (_, id) = body.split_once("\"id\":\"")?;
     id.split('"').next()?.strip_prefix(letter)?.parse().ok()
 }
@@ -59,7 +59,7 @@ pub(super) async fn watch(
     loop {
         let event = tokio::select! {
             event = viewer.next() => event,
-            () = records.end.cancelled() => return seen,
+            () = records.ended() => return seen,
         };
         let now_ms = records.now_ms();
         let silent_ms = now_ms - std::mem::replace(&mut last_ms, now_ms);

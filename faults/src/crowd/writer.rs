@@ -16,19 +16,35 @@ const POSTS_MAX: usize = 1_024;
 
 /// Class of a post of the writer.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
+    /// A gift, which viewers must receive.
     Gift,
+    /// A chat message, which may be dropped.
     Chat,
 }
 
 /// Posts gifts and chat at their rates for the whole run. Returns when every post has an answer.
 pub(super) async fn post(records: Arc<Records>, config: SenderConfig, posted: Arc<AtomicBool>) {
     let sender = Sender::new(config).unwrap();
+    let all = Arc::clone(&records);
+    let one = |kind, number| {
+        let (records, sender) = (Arc::clone(&all), sender.clone());
+        async move { post_one(&records, &sender, kind, number).await }
+    };
+    paced(&records.load, one).await;
+    posted.store(true, Ordering::SeqCst);
+}
+
+/// Calls `one` for each message of a load at its time. Returns when every call has ended.
+pub(crate) async fn paced<F>(load: &Load, one: impl Fn(Kind, usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let slots = Arc::new(Semaphore::new(POSTS_MAX));
     let mut posts = JoinSet::new();
     let mut tick = tokio::time::interval(Duration::from_millis(10));
-    let rates = [(Kind::Gift, records.load.gifts_per_s), (Kind::Chat, records.load.chats_per_s)];
-    let (mut sent, all_ms) = ([0, 0], records.load.secs * 1_000);
+    let rates = [(Kind::Gift, load.gifts_per_s), (Kind::Chat, load.chats_per_s)];
+    let (mut sent, all_ms) = ([0, 0], load.secs * 1_000);
     let started = barrage_clock::now();
     loop {
         tick.tick().await;
@@ -37,10 +53,10 @@ pub(super) async fn post(records: Arc<Records>, config: SenderConfig, posted: Ar
             while *sent < per_s * ms / 1_000 {
                 let number = usize::try_from(*sent).unwrap();
                 *sent += 1;
-                let (records, sender) = (Arc::clone(&records), sender.clone());
                 let slot = Arc::clone(&slots).acquire_owned().await.unwrap();
+                let call = one(kind, number);
                 posts.spawn(async move {
-                    post_one(&records, &sender, kind, number).await;
+                    call.await;
                     drop(slot);
                 });
             }
@@ -51,7 +67,6 @@ pub(super) async fn post(records: Arc<Records>, config: SenderConfig, posted: Ar
         }
     }
     while posts.join_next().await.is_some() {}
-    posted.store(true, Ordering::SeqCst);
 }
 
 async fn post_one(records: &Records, sender: &Sender, kind: Kind, number: usize) {
@@ -60,12 +75,12 @@ async fn post_one(records: &Records, sender: &Sender, kind: Kind, number: usize)
             let id = format!("g{number}").parse().unwrap();
             let gift = serde_json::json!({ "name": "rose", "count": 1 });
             let gift = serde_json::from_value::<Gift>(gift).unwrap();
-            (Post::Gift { id, gift }, &records.gifts_accepted_ms[number])
+            (Post::Gift { id, gift }, records.gift_accepted_ms(number))
         }
         Kind::Chat => {
             let padding = "弹".repeat(records.load.padding);
             let text = format!("message {number} of many, and no two of them are the same {padding}");
-            (Post::chat(format!("c{number}").parse().unwrap(), text), &records.chats_accepted_ms[number])
+            (Post::chat(format!("c{number}").parse().unwrap(), text), records.chat_accepted_ms(number))
         }
     };
     let began_ms = records.now_ms();

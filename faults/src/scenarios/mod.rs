@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 use crate::figure::Figure;
 use crate::machine::Need;
+use crate::peers;
 use crate::run::Run;
 
 /// Figures of a scenario, once it has ended.
@@ -59,6 +60,15 @@ pub const ALL: &[Scenario] = &[
         play: |run| Box::pin(gifts::chaos(run)),
     },
     Scenario {
+        name: "peer-gift-chaos",
+        row: 1,
+        about: "the same on nchan, in memory and with two servers on a Redis",
+        needs: &[Need::Nchan],
+        secs: (50, 370),
+        in_quick: InQuick::No,
+        play: |run| Box::pin(peers::chaos(run)),
+    },
+    Scenario {
         name: "gift-disk-full",
         row: 3,
         about: "a full disk under the embedded log, then kill -9",
@@ -95,6 +105,15 @@ pub const ALL: &[Scenario] = &[
         play: |run| Box::pin(embedded::overload(run)),
     },
     Scenario {
+        name: "peer-overload",
+        row: 5,
+        about: "the same on nchan, whose viewers read at that rate",
+        needs: &[Need::Nchan],
+        secs: (16, 60),
+        in_quick: InQuick::No,
+        play: |run| Box::pin(peers::overload(run)),
+    },
+    Scenario {
         name: "slow-readers",
         row: 6,
         about: "viewers that read nothing or a byte a second, beside honest ones",
@@ -111,6 +130,15 @@ pub const ALL: &[Scenario] = &[
         secs: (16, 30),
         in_quick: InQuick::Yes,
         play: |run| Box::pin(storm::with_entry(run)),
+    },
+    Scenario {
+        name: "peer-storm",
+        row: 7,
+        about: "the same on two nchan servers",
+        needs: &[Need::Nchan],
+        secs: (16, 30),
+        in_quick: InQuick::No,
+        play: |run| Box::pin(peers::storm(run)),
     },
     Scenario {
         name: "storm-no-hints",
@@ -165,6 +193,15 @@ pub const ALL: &[Scenario] = &[
         secs: (16, 45),
         in_quick: InQuick::Yes,
         play: |run| Box::pin(gifts::drain(run)),
+    },
+    Scenario {
+        name: "peer-drain",
+        row: 12,
+        about: "the same on two nchan servers, with SIGQUIT",
+        needs: &[Need::Nchan],
+        secs: (16, 45),
+        in_quick: InQuick::No,
+        play: |run| Box::pin(peers::drain(run)),
     },
     Scenario {
         name: "rolling",
