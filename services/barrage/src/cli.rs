@@ -154,20 +154,23 @@ pub(crate) enum Command {
     /// Examines the configuration, keys, certificates, word lists, clocks, limits of the kernel, servers,
     /// public ports and addresses, and the running processes. Changes nothing. Exits with 1 when a check fails.
     Doctor(DoctorArguments),
-    /// Copy the data directory of `up` to a new folder. The server may run meanwhile.
+    /// Copy the data directory of `up`, or the streams of a cluster on NATS, to a new folder.
     ///
-    /// The copy has the message log, the archive, the inbox and the token key: keep it as secret as the data
-    /// directory. It has everything that was answered before the command began. For a cluster, the guide
-    /// "Operate" has the commands of PostgreSQL and NATS.
+    /// The servers may run meanwhile. The copy has the message log, the archive, the inbox, settings and the token
+    /// key: keep it as secret as the data directory. It has everything that was answered before the command
+    /// began. A cluster names its servers with `--config`. PostgreSQL has `pg_dump`: run it first, so that the
+    /// streams have what came later.
     Backup {
         /// Folder of the copy, which must not exist.
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
-    /// Make a data directory from a copy of `backup`.
+    /// Make a data directory, or the streams of a cluster, from a copy of `backup`.
     ///
-    /// `--data-dir` names the new directory, which must not exist or be empty. Viewers who come back with a
-    /// position from after the backup are told that messages are gone. No position is given twice.
+    /// `--data-dir` names the new directory, which must not exist or be empty; NATS must have none of the
+    /// streams, and all processes must be stopped. The archive gets what it lacks of the restored messages.
+    /// Viewers who come back with a position from after the backup are told that messages are gone. No
+    /// position is given twice.
     Restore {
         /// Folder of the copy.
         #[arg(long, value_name = "DIR")]

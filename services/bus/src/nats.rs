@@ -10,6 +10,7 @@
 //! the embedded engine does, repairs gaps from the stream before subscribers see them, audits
 //! quiet topics, and answers ranges from memory where it can.
 
+mod backup;
 mod config;
 mod connection;
 mod engine;
@@ -22,6 +23,7 @@ mod publish;
 mod setup;
 pub(crate) mod stream;
 
+pub use backup::{SKIPPED, SavedStream, Snapshots};
 pub use config::{NatsConfig, NatsStorage};
 pub use connection::check::{Finding, Level};
 pub use connection::connect::NatsError;

@@ -145,7 +145,7 @@ fn measured(store: Arc<dyn Store>, registry: &Registry) -> prometheus::Result<Ar
 }
 
 /// Opens the store that the configuration names: PostgreSQL or a SQLite file.
-pub(super) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     if let Some(postgres) = &config.postgres {
         return Ok(Arc::new(PostgresStore::open(postgres).await?));
     }

@@ -32,6 +32,7 @@ use barrage_http::{AddressLimits, AdminGate, Front, HttpMetrics, Tls};
 use barrage_protocol::RoomId;
 
 use self::context::ProcessContext;
+pub(crate) use self::context::open_store;
 use self::irc::IrcListeners;
 use self::listeners::Listeners;
 use self::media::MediaListeners;

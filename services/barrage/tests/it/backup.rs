@@ -16,14 +16,14 @@ fn with_data(data_dir: &Path) -> ServerOptions {
 }
 
 /// Posts a gift, and returns its sequence.
-async fn post_gift(server: &Server, token: &str, id: &str) -> u64 {
+pub(crate) async fn post_gift(server: &Server, token: &str, id: &str) -> u64 {
     let answer = server.post(MESSAGES, token, gift(id)).await;
     assert_eq!(answer.status, 200, "{:?}", answer.body);
     answer.body["sequence"].as_u64().unwrap()
 }
 
 /// Returns the sequences of gifts and chat in the history, by id.
-async fn history(server: &Server) -> BTreeMap<String, u64> {
+pub(crate) async fn history(server: &Server) -> BTreeMap<String, u64> {
     let page = server.get("/v1/rooms/demo/history?after=0&limit=1000").await;
     let messages = page.body["messages"].as_array().unwrap().iter();
     // Signals have no id.
@@ -34,7 +34,7 @@ async fn history(server: &Server) -> BTreeMap<String, u64> {
     with_id.collect()
 }
 
-async fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn run(folder: &Path, arguments: &[&str]) -> (bool, String) {
     let output = barrage(folder, arguments).await;
     (output.status.success(), text_of(&output))
 }
@@ -101,7 +101,7 @@ async fn changed_or_unknown_backup_is_refused_and_leaves_no_data_directory() {
     assert!(succeeded, "a stopped server's: {text}");
     let manifest = std::fs::read_to_string(copy.join("manifest.json")).unwrap();
     let cases = [
-        (manifest.replace("\"format\": 1", "\"format\": 2"), "which a newer barrage made"),
+        (manifest.replace("\"format\": 1", "\"format\": 3"), "which a newer barrage made"),
         (manifest.replace("token.key", "/token.key"), "does not know"),
         (manifest.replacen("\"sha256\": \"", "\"sha256\": \"0", 1), "has changed since the backup"),
         ("{}".to_owned(), "no form that this barrage knows"),

@@ -16,6 +16,7 @@ mod actions;
 mod admin_access;
 mod alone;
 mod backup;
+mod backup_nats;
 mod bad_input;
 mod canary;
 mod channel;

@@ -1,4 +1,4 @@
-//! Makes a backup of a data directory.
+//! Makes a backup of a data directory and of the streams on NATS.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -8,18 +8,18 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use super::manifest::{CopiedFile, Manifest};
-use super::{DATABASES, FILES, LOG};
+use super::{FILES, LOG, databases, streams};
 use crate::config::Config;
 use crate::console::print_line;
 use crate::data_dir;
 
-/// Copies the databases and the token key of the data directory to a new folder. The server may run: each copy
-/// is a snapshot, and no writer waits.
+/// Copies the databases and keys of the data directory, and the streams on NATS, to a new folder. The servers
+/// may run: each copy is a snapshot, and no writer waits.
 pub(crate) fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
-    refuse_servers(config)?;
-    if !config.data_dir.join(LOG).exists() {
+    if config.nats.is_none() && !config.data_dir.join(LOG).exists() {
         bail!(
-            "{} has no message log: name the data directory of `barrage up` with --data-dir",
+            "{} has no message log: name the data directory of `barrage up` with --data-dir, or the servers of a \
+             cluster with --config",
             config.data_dir.display()
         );
     }
@@ -37,29 +37,26 @@ pub(crate) fn backup(config: &Config, to: &Path) -> anyhow::Result<()> {
     std::fs::rename(&draft, to).with_context(|| format!("{} cannot be renamed", draft.display()))?;
     sync_folder(to.parent())?;
     print_line(format!(
-        "{}: {} files, {} bytes, in {:.1} s; restore with `barrage restore --from {} --data-dir DIR`",
+        "{}: {} files, {} bytes, in {:.1} s; restore with `barrage restore --from {}`",
         to.display(),
-        manifest.files.len(),
+        manifest.count(),
         manifest.bytes(),
         began.elapsed().as_secs_f64(),
         to.display(),
-    ))
-}
-
-/// Refuses configurations whose data is in other servers, and names the commands for them.
-fn refuse_servers(config: &Config) -> anyhow::Result<()> {
-    if config.nats.is_some() || config.postgres.is_some() {
-        bail!(
-            "this configuration keeps messages in NATS or PostgreSQL: use `pg_dump` for PostgreSQL, and `nats stream \
-             backup` for each stream and bucket; the guide \"Operate\" has the order"
-        );
+    ))?;
+    if config.postgres.is_some() {
+        print_line(
+            "PostgreSQL is not in it: run `pg_dump` before each backup, so that NATS has what came later",
+        )?;
     }
     Ok(())
 }
 
 fn fill(config: &Config, folder: &Path) -> anyhow::Result<Manifest> {
     let mut files = Vec::new();
-    for name in DATABASES {
+    // A cluster's machines have nothing of their own: its keys are in the operator's secret store.
+    let is_cluster = config.nats.is_some() && config.postgres.is_some();
+    for name in databases(config) {
         let configured = match name {
             "store.sqlite" => config.store.file.clone(),
             "inbox.sqlite" => config.inbox.file.clone(),
@@ -72,7 +69,7 @@ fn fill(config: &Config, folder: &Path) -> anyhow::Result<Manifest> {
             files.push(CopiedFile::of(folder, name)?);
         }
     }
-    for name in FILES {
+    for name in FILES.into_iter().filter(|_| !is_cluster) {
         let from = config.data_dir.join(name);
         if from.exists() {
             let copied = copy_private(&from, &folder.join(name));
@@ -80,7 +77,11 @@ fn fill(config: &Config, folder: &Path) -> anyhow::Result<Manifest> {
             files.push(CopiedFile::of(folder, name)?);
         }
     }
-    let manifest = Manifest::new(barrage_clock::since_unix_epoch().as_secs(), files);
+    let streams = match &config.nats {
+        Some(nats) => streams::save(nats, &config.bus, folder)?,
+        None => Vec::new(),
+    };
+    let manifest = Manifest::new(barrage_clock::since_unix_epoch().as_secs(), files, streams);
     manifest.write(folder)?;
     sync_folder(Some(folder))?;
     Ok(manifest)
@@ -100,7 +101,7 @@ pub(super) fn write_private(path: &Path, text: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn new_private(path: &Path) -> std::io::Result<File> {
+pub(super) fn new_private(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)
 }
 

@@ -5,13 +5,16 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use barrage_bus::nats::SavedStream;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// File of the list in the folder of a backup.
 const NAME: &str = "manifest.json";
 /// Version of the list's form. A larger one is of a newer program, and is refused.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// Form of a backup without streams, which older programs read as well.
+const FORMAT_WITHOUT_STREAMS: u32 = 1;
 /// Largest list that is read, in bytes.
 const BYTES_MAX: u64 = 1 << 20;
 /// Bytes that are read from a file at once.
@@ -26,6 +29,16 @@ pub(super) struct Manifest {
     /// Unix time of the last copy, in seconds.
     pub(super) made_at_secs: u64,
     pub(super) files: Vec<CopiedFile>,
+    /// Streams on NATS; the form 1 has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) streams: Vec<CopiedStream>,
+}
+
+/// A stream of a backup with its file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CopiedStream {
+    pub(super) stream: SavedStream,
+    pub(super) file: CopiedFile,
 }
 
 /// A file of a backup.
@@ -38,13 +51,24 @@ pub(super) struct CopiedFile {
 }
 
 impl Manifest {
-    pub(super) fn new(made_at_secs: u64, files: Vec<CopiedFile>) -> Self {
-        Manifest { format: FORMAT, program: env!("CARGO_PKG_VERSION").into(), made_at_secs, files }
+    pub(super) fn new(made_at_secs: u64, files: Vec<CopiedFile>, streams: Vec<CopiedStream>) -> Self {
+        let format = if streams.is_empty() { FORMAT_WITHOUT_STREAMS } else { FORMAT };
+        Manifest { format, program: env!("CARGO_PKG_VERSION").into(), made_at_secs, files, streams }
+    }
+
+    /// Returns all files, also those of streams.
+    pub(super) fn all(&self) -> impl Iterator<Item = &CopiedFile> {
+        self.files.iter().chain(self.streams.iter().map(|stream| &stream.file))
+    }
+
+    /// Returns the number of all files.
+    pub(super) fn count(&self) -> usize {
+        self.files.len() + self.streams.len()
     }
 
     /// Returns the bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.all().map(|file| file.bytes).sum()
     }
 
     pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
@@ -66,7 +90,7 @@ impl Manifest {
             .with_context(|| format!("{} is not JSON", path.display()))?["format"]
             .as_u64();
         match format {
-            Some(format) if format == u64::from(FORMAT) => {}
+            Some(format) if (1..=u64::from(FORMAT)).contains(&format) => {}
             Some(format) if format > u64::from(FORMAT) => bail!(
                 "{} has the form {format}, which a newer barrage made; this one reads {FORMAT}: install the newer one",
                 path.display()

@@ -57,6 +57,29 @@ impl Names {
         format!("{}_settings", self.prefix)
     }
 
+    /// Returns the name of the stream behind the settings' bucket.
+    pub(crate) fn settings_stream(&self) -> String {
+        format!("KV_{}", self.settings_bucket())
+    }
+
+    /// Returns whether a stream is a partition of the message log, also of another number of partitions.
+    pub(crate) fn is_log(&self, stream: &str) -> bool {
+        let more = |number: &str| number.parse::<u16>().is_ok();
+        self.of_declared(stream).is_some()
+            || stream
+                .strip_prefix(&self.prefix)
+                .and_then(|rest| rest.strip_prefix("_more_"))
+                .is_some_and(more)
+    }
+
+    /// Returns whether a backup has a stream: partitions of the log, lanes of letters, and settings.
+    pub(crate) fn is_saved(&self, stream: &str) -> bool {
+        let of_lane = |rest: &str| rest.strip_prefix("_inbox_").is_some_and(|lane| lane.contains("_of_"));
+        self.is_log(stream)
+            || stream == self.settings_stream()
+            || stream.strip_prefix(&self.prefix).is_some_and(of_lane)
+    }
+
     pub(crate) fn instances_bucket(&self) -> String {
         format!("{}_instances", self.prefix)
     }
