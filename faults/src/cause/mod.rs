@@ -5,11 +5,9 @@ mod clock;
 mod disk;
 mod partition;
 mod shaper;
-mod toxic;
 
 pub use cgroup::Cgroup;
 pub use clock::WallClock;
 pub use disk::SmallDisk;
 pub use partition::Partition;
 pub use shaper::{Shaper, Shaping};
-pub use toxic::{Toxic, ToxicProxy};

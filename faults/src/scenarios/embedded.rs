@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cause::{Shaper, Shaping, Toxic, ToxicProxy, WallClock};
+use barrage_testkit::{Toxic, ToxicProxy};
+
+use crate::cause::{Shaper, Shaping, WallClock};
 use crate::crowd::{Drill, Load, gauge, play};
 use crate::figure::{Bound, Figure};
 use crate::run::Run;

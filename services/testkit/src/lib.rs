@@ -27,6 +27,7 @@ mod s3;
 mod server;
 mod socket;
 mod squid;
+mod toxic;
 pub mod wait;
 
 pub use answer::Answer;
@@ -45,3 +46,4 @@ pub use s3::{S3Program, S3Server};
 pub use server::{Endpoint, Server, ServerOptions};
 pub use socket::{Frame, RawSocket, masked};
 pub use squid::{Squid, Tunnels};
+pub use toxic::{Toxic, ToxicProxy};

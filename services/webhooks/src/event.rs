@@ -12,6 +12,8 @@ pub(crate) const MESSAGE_CREATED: &str = "message.created";
 /// Type of an event that comes from the rate of a room's chat, not from a message.
 pub(crate) const ROOM_SURGE: &str = "room.surge";
 
+/// Type of a crowd that was announced, some minutes before it comes.
+pub(crate) const ROOM_PREWARM: &str = "room.prewarm";
 /// Type of what moderators, administrators and rules did, from the audit log.
 pub(crate) const MODERATION_ACTED: &str = "moderation.acted";
 /// Type of an entry of a review queue that begins to wait for a moderator.
@@ -20,7 +22,7 @@ pub(crate) const REVIEW_OPENED: &str = "review.opened";
 pub(crate) const REVIEW_DECIDED: &str = "review.decided";
 
 /// All types of events, in the order of the documentation.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     MESSAGE_CREATED,
     "message.recalled",
     "gift.created",
@@ -36,6 +38,7 @@ pub const KINDS: [&str; 17] = [
     "room.settings",
     "room.signal",
     ROOM_SURGE,
+    ROOM_PREWARM,
     REVIEW_OPENED,
     REVIEW_DECIDED,
 ];

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod ingest;
 mod metrics;
+mod prewarm;
 mod review;
 mod run;
 mod schedule;

@@ -18,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
 use crate::ingest::follow_all;
 use crate::metrics::WebhooksMetrics;
+use crate::prewarm;
 use crate::review;
 use crate::sweep;
 
@@ -106,6 +107,7 @@ async fn start(
     loops.push(Box::pin(follow_all(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
     loops.push(Box::pin(review::follow(Arc::clone(bus), Arc::clone(&endpoint))));
+    loops.push(Box::pin(prewarm::follow(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));
     loops.push(Box::pin(async move { sweep::follow(&endpoint).await }));
     Ok(loops)

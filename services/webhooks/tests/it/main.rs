@@ -4,6 +4,7 @@
 
 mod bad_receivers;
 mod delivering;
+mod prewarming;
 mod receiver;
 mod reviewing;
 mod site;

@@ -27,6 +27,15 @@ pub enum Toxic {
     Blackhole,
     /// Closes a connection after so many bytes of the server, in the middle of a frame.
     CutAfter(usize),
+    /// Closes a connection after so many bytes of the client, in the middle of a body.
+    CutClientAfter(usize),
+}
+
+/// Sender of the bytes of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
 }
 
 /// A proxy on loopback. Ends with its runtime.
@@ -80,18 +89,18 @@ impl ToxicProxy {
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         tokio::select! {
-            () = self.forward(from_client, to_server, usize::MAX) => {}
-            () = self.forward(from_server, to_client, 0) => {}
+            () = self.forward(from_client, to_server, Side::Client) => {}
+            () = self.forward(from_server, to_client, Side::Server) => {}
             () = self.cut.notified() => {}
         }
     }
 
-    /// Forwards one direction until it ends. `spared` bytes pass before [`Toxic::CutAfter`] counts.
+    /// Forwards what one side sends until it ends.
     async fn forward(
         &self,
         mut from: impl AsyncReadExt + Unpin,
         mut to: impl AsyncWriteExt + Unpin,
-        spared: usize,
+        side: Side,
     ) {
         let (mut buffer, mut forwarded) = (vec![0; STEP_BYTES], 0_usize);
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
@@ -114,12 +123,17 @@ impl ToxicProxy {
                         tokio::task::yield_now().await;
                     }
                 }
-                Toxic::CutAfter(bytes) if spared == 0 && forwarded + read > bytes => {
+                Toxic::CutAfter(bytes) if side == Side::Server && forwarded + read > bytes => {
                     let rest = bytes.saturating_sub(forwarded).min(read - 1);
                     drop(to.write_all(&piece[..rest]).await);
                     return;
                 }
-                Toxic::CutAfter(_) => {}
+                Toxic::CutClientAfter(bytes) if side == Side::Client && forwarded + read > bytes => {
+                    let rest = bytes.saturating_sub(forwarded).min(read - 1);
+                    drop(to.write_all(&piece[..rest]).await);
+                    return;
+                }
+                Toxic::CutAfter(_) | Toxic::CutClientAfter(_) => {}
             }
             forwarded = forwarded.saturating_add(read);
             if to.write_all(piece).await.is_err() {
