@@ -109,6 +109,15 @@ impl Settings {
         self.restrictions.get(&(room.clone(), user.clone()))?.gravest(now_ms)
     }
 
+    /// Returns whether a set of emotes shows a medium, or a message with it waits in a room's reviews.
+    #[must_use]
+    pub fn shows_medium(&self, digest: Digest, now_ms: u64) -> bool {
+        let has = |emotes: &EmoteWords| emotes.media().contains(&digest);
+        has(&self.platform_emotes)
+            || self.room_emotes.values().any(has)
+            || self.reviews.values().any(|queue| queue.shows_medium(digest, now_ms))
+    }
+
     /// Returns the whole state of a room as these settings have it; empty for an unknown room.
     #[must_use]
     pub fn room_state(&self, room: &RoomId) -> RoomState {

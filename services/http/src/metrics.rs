@@ -29,6 +29,8 @@ pub const ROUTES: &[&str] = &[
     "/v1/entry/probe",
     "/v1/entry/race",
     "/v1/guest",
+    "/v1/avatars/{digest}",
+    "/v1/media/avatars",
     "/v1/media/{digest}/{variant}",
     "/v1/blocks/{user}",
     "/v1/conversations/{conversation}/clear",

@@ -8,6 +8,7 @@
 //! a signed address may read one. There is no table of media: the store is the only truth about them, the tables of messages about their use, and the disk of this process
 //! about uploads that are not finished.
 
+mod avatar;
 mod check;
 mod collect;
 mod config;

@@ -92,6 +92,8 @@ pub struct Media {
     pub(crate) uses: Option<Arc<dyn Uses>>,
     /// Media that were touched lately.
     touched: Cache<Digest, ()>,
+    /// Whether a picture is an avatar, as far as it was asked lately.
+    pub(crate) avatars: Cache<Digest, bool>,
     /// Draws the challenges of instant uploads.
     pub(crate) known_secret: ring::hmac::Key,
     records: Cache<Digest, Arc<MediaRecord>>,
@@ -130,6 +132,7 @@ impl Media {
             scanner: config.check.clamd.as_ref().map(|clamd| Scanner::new(clamd, &parts.breakers)),
             uses: parts.uses,
             touched: Cache::new(RECORDS_MAX, Duration::from_millis(config.unused_secs * 1_000 / TOUCHES)),
+            avatars: Cache::new(RECORDS_MAX, RECORD_LIFE),
             records: Cache::new(RECORDS_MAX, RECORD_LIFE),
             config,
         }))
@@ -202,10 +205,11 @@ impl Media {
     pub(crate) async fn forget_record(&self, digest: Digest) {
         self.records.remove(&digest).await;
         self.touched.remove(&digest).await;
+        self.avatars.remove(&digest).await;
     }
 
     /// Notes that somebody is about to use a medium, so that it is not removed meanwhile.
-    async fn touch(&self, digest: Digest) -> Result<(), ApiError> {
+    pub(crate) async fn touch(&self, digest: Digest) -> Result<(), ApiError> {
         if self.touched.get(&digest).await.is_some() {
             return Ok(());
         }

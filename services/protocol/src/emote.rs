@@ -5,7 +5,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Sequence, UserId};
+use crate::{MediaReference, MediaView, Sequence, UserId};
 
 /// Maximum emotes of the platform's set.
 pub const PLATFORM_EMOTES_MAX: usize = 10_000;
@@ -18,8 +18,26 @@ pub const EMOTE_URL_BYTES_MAX: usize = 256;
 /// Maximum length of a set, in bytes of JSON. A bus takes values of a megabyte.
 pub const EMOTE_SET_BYTES_MAX: usize = 768 * 1_024;
 
+/// Where a picture of a set is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmoteKind {
+    /// It stands for its word in texts.
+    #[default]
+    Emote,
+    /// It is sent alone as a picture, and has `media`. Its word stays text.
+    Sticker,
+    /// It is the picture of the badge that `name` names, such as `member` or `member/12`. Its word stays text.
+    Badge,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_emote(kind: &EmoteKind) -> bool {
+    *kind == EmoteKind::Emote
+}
+
 /// One emote: the word that stands for it, and where its images are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Emote {
     /// Id of the emote in messages, unique in its set: `[A-Za-z0-9_-]{1,32}`.
@@ -28,15 +46,27 @@ pub struct Emote {
     /// Word that stands for the emote: 2 to 32 characters without white space, as they remain after cleaning.
     pub name: String,
     /// Address of the image: `https://…`, or a path of the page's own host. Pages put a height of `px` in
-    /// the place of `{px}`.
+    /// the place of `{px}`. With `media`, it is a path of each of the media hosts that entry names, and never ends.
+    #[serde(default)]
     #[schemars(length(max = 256))]
     pub url: String,
     /// Heights of the image in CSS pixels, smallest first: 1 to 4, each 1 to 512.
-    #[schemars(length(min = 1, max = 4))]
+    #[serde(default)]
+    #[schemars(length(max = 4))]
     pub px: Vec<u16>,
     /// Whether the image moves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub animated: bool,
+    /// Where the picture is used; absent for an emote in texts.
+    #[serde(default, skip_serializing_if = "is_emote")]
+    pub kind: EmoteKind,
+    /// Checked picture of the media hosts that the emote shows, without addresses. A request repeats it as it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Box<MediaView>>,
+    /// In requests alone, instead of `url` and `px`: reference to a picture, from which the server fills `media`, `url`,
+    /// `px` and `animated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<MediaReference>,
 }
 
 /// Set of emotes, of the platform or of one room, as `GET` returns it and `PUT` replaces it whole. An emote of

@@ -92,6 +92,15 @@ pub struct ReferenceAnswer {
     pub media: MediaView,
 }
 
+/// Answer of `POST /v1/media/avatars`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AvatarAnswer {
+    /// Id of the avatar for `attrs.avatar` of tokens and for accounts: the digest of the picture.
+    pub avatar: Digest,
+    /// Address of the picture without a host, on each of the media hosts that entry names. It never ends.
+    pub url: String,
+}
+
 /// Maximum media in one page of a room's gallery.
 pub const GALLERY_LIMIT_MAX: usize = 200;
 

@@ -16,7 +16,7 @@ pub enum Post {
     Chat {
         /// Id of the message, chosen by the sender.
         id: MessageId,
-        /// Text of 1 to 200 characters after cleaning; may be empty beside `media`.
+        /// Text of 1 to 200 characters after cleaning; may be empty beside `media` or `sticker`.
         text: String,
         /// Appearance over the video; when absent: scrolling, white, of normal size.
         #[serde(default)]
@@ -31,6 +31,10 @@ pub enum Post {
         /// Picture or sticker of the sender, where the room's rule `media_role_min` admits it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media: Option<MediaReference>,
+        /// Id of a sticker of the room's set of emotes, or of the platform's; not beside `media`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(regex(pattern = "^[A-Za-z0-9_-]{1,32}$"))]
+        sticker: Option<String>,
     },
     /// Gift with its count; a price of 0 makes it a free one.
     Gift {
@@ -76,7 +80,7 @@ impl Post {
 
     /// Makes a chat with an appearance, which replies to nothing.
     pub fn styled_chat(id: MessageId, text: impl Into<String>, style: Style) -> Self {
-        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new(), media: None }
+        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new(), media: None, sticker: None }
     }
 
     /// Returns the id that the sender chose.

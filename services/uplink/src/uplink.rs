@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barrage_bus::{Bus, InstanceReport, Role, UplinkLoad};
+use barrage_bus::{Bus, EmoteWords, InstanceReport, Role, UplinkLoad};
 use barrage_counters::{Pages, Quota};
 use barrage_http::{AdminCall, AuditSink};
 use barrage_ledger::Ledger;
@@ -85,6 +85,7 @@ pub struct Uplink {
     pub(crate) reviews: Arc<ReviewControl>,
     pub(crate) words: Arc<WordsControl>,
     pub(crate) history: HistoryCache,
+    pub(crate) media: MediaLinks,
     /// Letters and groups; `None` where they are off.
     pub(crate) inbox: Option<Arc<InboxControl>>,
     pub(crate) tracer: Tracer,
@@ -195,10 +196,11 @@ impl Uplink {
             hidings: Arc::clone(control.hidings()),
             pages,
             reads: metrics.history_reads.clone(),
-            media,
+            media: media.clone(),
         };
         Ok(Arc::new(Uplink {
             history: HistoryCache::new(history, &config),
+            media,
             inbox,
             exports: ExportSlots::new(config.exports_max),
             actions,
@@ -301,9 +303,14 @@ impl Uplink {
         result
     }
 
-    /// Replaces the emotes of a room, or of the platform with `None`.
-    pub(crate) async fn set_emotes(&self, room: Option<&RoomId>, set: EmoteSet) -> Result<(), Refusal> {
-        self.control.set_emotes(room, set, None).await
+    /// Replaces the emotes of a room, or of the platform with `None`; only `expected` ones if there are some.
+    pub(crate) async fn set_emotes(
+        &self,
+        room: Option<&RoomId>,
+        set: EmoteSet,
+        expected: Option<EmoteWords>,
+    ) -> Result<(), Refusal> {
+        self.control.set_emotes(room, set, expected).await
     }
 
     /// Writes a line of the audit log before the answer, unless the store is away: then it is queued.
@@ -318,6 +325,7 @@ impl Uplink {
             control: self.control.clone(),
             polls: Arc::clone(&self.polls),
             actions: Arc::clone(&self.actions),
+            media: self.media.clone(),
             check_log: Arc::clone(&self.check_log),
             inbox: self.inbox.clone(),
             tracer: self.tracer.clone(),

@@ -141,8 +141,9 @@ pub(super) fn start(
     Ok(media)
 }
 
-/// The tables of messages, which say what media are used.
+/// The tables of messages, the sets of emotes and the reviews, which say what media are used.
 struct Messages {
+    bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     /// `None` where letters are off.
     inbox: Option<Arc<dyn InboxReads>>,
@@ -152,6 +153,9 @@ struct Messages {
 impl Uses for Messages {
     async fn is_used(&self, digest: Digest) -> Result<bool, UsesError> {
         if self.store.shows_medium(digest).await.map_err(UsesError::new)? {
+            return Ok(true);
+        }
+        if self.bus.settings().borrow().shows_medium(digest, barrage_clock::unix_ms()) {
             return Ok(true);
         }
         let Some(inbox) = &self.inbox else { return Ok(false) };
@@ -169,7 +173,7 @@ fn uses(context: &ProcessContext) -> Option<Arc<dyn Uses>> {
     }
     let store = Arc::clone(context.store.as_ref()?);
     let inbox = context.inbox.as_ref().map(|inbox| Arc::clone(&inbox.store));
-    Some(Arc::new(Messages { store, inbox }))
+    Some(Arc::new(Messages { bus: Arc::clone(&context.bus), store, inbox }))
 }
 
 /// Copies the media that were removed everywhere from the shared settings. The returned future copies them again after

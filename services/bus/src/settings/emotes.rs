@@ -1,9 +1,10 @@
 //! A set of emotes with an index of their names, which is built when it is first used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
-use barrage_protocol::emote::{Emote, EmoteSet};
+use barrage_protocol::Digest;
+use barrage_protocol::emote::{Emote, EmoteKind, EmoteSet};
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
@@ -17,6 +18,8 @@ struct Inner {
     /// Places in the set by name.
     by_name: OnceLock<HashMap<Box<str>, usize>>,
     json: OnceLock<Bytes>,
+    /// Media that the set shows.
+    media: OnceLock<HashSet<Digest>>,
 }
 
 impl EmoteWords {
@@ -46,8 +49,18 @@ impl EmoteWords {
             return None;
         }
         let index =
-            || emotes.iter().enumerate().map(|(at, emote)| (emote.name.as_str().into(), at)).collect();
+            || {
+                let words = emotes.iter().enumerate().filter(|(_, emote)| emote.kind == EmoteKind::Emote);
+                words.map(|(at, emote)| (emote.name.as_str().into(), at)).collect()
+            };
         self.0.by_name.get_or_init(index).get(word).and_then(|at| emotes.get(*at))
+    }
+
+    /// Returns the media that the set shows, each once.
+    #[must_use]
+    pub fn media(&self) -> &HashSet<Digest> {
+        let shown = || self.0.set.emotes.iter().filter_map(|emote| Some(emote.media.as_ref()?.digest)).collect();
+        self.0.media.get_or_init(shown)
     }
 
     /// Returns the set as JSON, which is written once.
@@ -87,7 +100,7 @@ mod tests {
             name: name.into(),
             url: "/e.png".into(),
             px: vec![28],
-            animated: false,
+            ..Emote::default()
         };
         let words = EmoteWords::new(EmoteSet { emotes: vec![emote("1", "Kap"), emote("2", "Kappa")] });
         let copy = words.clone();
@@ -99,5 +112,7 @@ mod tests {
         assert!(words.0.by_name.get().is_some() && EmoteWords::default().find("Kap").is_none());
         let json: EmoteSet = serde_json::from_slice(&words.json()).unwrap();
         assert_eq!(EmoteWords::new(json), words);
+        let badge = Emote { kind: EmoteKind::Badge, ..emote("3", "vip") };
+        assert!(EmoteWords::new(EmoteSet { emotes: vec![badge] }).find("vip").is_none(), "a badge is no word");
     }
 }

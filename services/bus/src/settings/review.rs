@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use barrage_protocol::review::{Review, ReviewDecision, ReviewKind, ReviewLock, ReviewSettings};
-use barrage_protocol::{Class, MessageId, Sequence, UserId};
+use barrage_protocol::{Class, Digest, MessageId, Sequence, UserId};
 use serde::{Deserialize, Serialize};
 
 use super::error::ChangeError;
@@ -23,6 +23,8 @@ pub const REPORTS_PER_REPORTER_MAX: usize = 5;
 pub(crate) const REVIEW_BYTES_MAX: usize = 256 * 1024;
 /// Milliseconds after which a lock lapses.
 pub const REVIEW_LOCK_MS: u64 = 60_000;
+/// Milliseconds for which an approval counts as a use of its medium, until the message is in the archive.
+const APPROVED_USE_MS: u64 = 24 * 3_600_000;
 /// Decided reviews that a room remembers, so that a decision that comes again is answered.
 const DECIDED_MAX: usize = 128;
 /// Reporters of one user whose names are kept; further ones are counted alone.
@@ -80,6 +82,9 @@ pub struct DecidedReview {
     /// End of the mute in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
+    /// Medium of an approved message, which is on its way into the archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<Digest>,
 }
 
 /// Change of a room's review queue.
@@ -169,6 +174,15 @@ impl ReviewQueue {
     #[must_use]
     pub fn decided(&self, id: &MessageId) -> Option<&DecidedReview> {
         self.0.decided.iter().find(|decided| decided.id == *id)
+    }
+
+    /// Returns whether a message with a medium waits here, or was approved within the last day.
+    #[must_use]
+    pub fn shows_medium(&self, digest: Digest, now_ms: u64) -> bool {
+        let is_on_its_way = |decided: &DecidedReview| {
+            decided.media == Some(digest) && decided.verdict.at_ms.saturating_add(APPROVED_USE_MS) > now_ms
+        };
+        self.0.items.iter().any(|item| medium(item) == Some(digest)) || self.0.decided.iter().any(is_on_its_way)
     }
 
     /// Returns whether the queue takes no further entry of this kind about this user.
@@ -294,10 +308,19 @@ fn decided_before(first: &Verdict) -> ChangeError {
 fn end(stored: &mut Stored, id: &MessageId, sequence: Option<Sequence>, until_ms: Option<u64>) {
     let is_decided = |item: &ReviewItem| item.review.id == *id && item.verdict.is_some();
     let Some(at) = stored.items.iter().position(is_decided) else { return };
-    let Some(verdict) = stored.items.remove(at).verdict else { return };
+    let item = stored.items.remove(at);
+    let media = medium(&item);
+    let Some(verdict) = item.verdict else { return };
+    let media = media.filter(|_| verdict.decision == ReviewDecision::Approve);
     let forgotten = (stored.decided.len() + 1).saturating_sub(DECIDED_MAX);
     stored.decided.drain(..forgotten);
-    stored.decided.push(DecidedReview { id: id.clone(), verdict, sequence, until_ms });
+    stored.decided.push(DecidedReview { id: id.clone(), verdict, sequence, until_ms, media });
+}
+
+/// Returns the medium of a message that waits.
+fn medium(item: &ReviewItem) -> Option<Digest> {
+    let digest = item.review.message.as_ref()?.get("media")?.get("digest")?.as_str()?;
+    Digest::parse(digest).ok()
 }
 
 #[cfg(test)]

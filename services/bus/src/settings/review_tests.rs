@@ -160,3 +160,20 @@ fn the_fallback_of_the_room_is_due_for_messages_alone() {
     let due: Vec<_> = queue.items().iter().map(|item| item.review.fallback_at_ms).collect();
     assert_eq!(due, [Some(NOW_MS + 30_000), None]);
 }
+
+#[test]
+fn medium_of_a_message_is_used_while_it_waits_and_for_a_day_after_an_approval() {
+    let digest = Digest::new([7; 32]);
+    let with_media = |n: usize| {
+        let ReviewChange::Add(mut item) = message(n) else { unreachable!() };
+        item.review.message = Some(serde_json::json!({ "media": { "digest": digest } }));
+        ReviewChange::Add(item)
+    };
+    let waits = after(&[with_media(1), message(2)]);
+    assert!(waits.shows_medium(digest, u64::MAX) && !waits.shows_medium(Digest::new([8; 32]), NOW_MS));
+    let approved = after(&[with_media(1), decide(1, "m", ReviewDecision::Approve), end(1, 7)]);
+    assert!(approved.shows_medium(digest, NOW_MS + APPROVED_USE_MS - 1));
+    assert!(!approved.shows_medium(digest, NOW_MS + APPROVED_USE_MS));
+    let denied = after(&[with_media(1), decide(1, "m", ReviewDecision::Deny), end(1, 7)]);
+    assert!(!denied.shows_medium(digest, NOW_MS));
+}

@@ -110,7 +110,7 @@ impl AddressRule {
             Some("/v1/rooms/{room}/reports") => Some(AddressRule::Reports),
             Some("/v1/uploads/known") => Some(AddressRule::Uploads),
             Some("/v1/uploads") if method == Method::POST => Some(AddressRule::Uploads),
-            Some("/v1/media/{digest}/{variant}") => Some(AddressRule::Media),
+            Some("/v1/media/{digest}/{variant}" | "/v1/avatars/{digest}") => Some(AddressRule::Media),
             Some(_) => None,
         }
     }
@@ -307,6 +307,7 @@ mod tests {
         assert_eq!(of(Method::POST, "/v1/uploads"), Some(AddressRule::Uploads));
         assert_eq!(of(Method::PATCH, "/v1/uploads/{upload}"), None, "the quotas of media");
         assert_eq!(of(Method::GET, "/v1/media/{digest}/{variant}"), Some(AddressRule::Media));
+        assert_eq!(of(Method::GET, "/v1/avatars/{digest}"), Some(AddressRule::Media));
         for route in ["/v1/race", "/v1/entry/race", "/v1/ping"] {
             assert_eq!(of(Method::POST, route), Some(AddressRule::Race), "{route}");
         }

@@ -5,6 +5,7 @@ use barrage_protocol::Digest;
 use bytes::Bytes;
 
 use super::folder::{Folder, Next, folders};
+use crate::avatar;
 use crate::marks::{CONDEMNED, RECORD};
 use crate::media::Media;
 use crate::metrics::Collected;
@@ -40,9 +41,12 @@ pub(super) async fn step(
         }
         Next::Erase => erase(media, digest).await.map(|()| Some(Collected::Unused)),
         Next::Ask => {
-            // Public media are used where no table says so: in emotes, and as avatars in tokens.
+            // Public media are used where no table says so, such as in pages of the platform.
             let public = Media::reference(digest, None).map_err(|error| StepError::Name(error.0.message))?;
-            if media.blobs.size(&public).await?.is_some() || uses.is_used(digest).await? {
+            let is_avatar = async || {
+                avatar::is_used(media, digest).await.map_err(|error| StepError::Name(error.0.message))
+            };
+            if media.blobs.size(&public).await?.is_some() || is_avatar().await? || uses.is_used(digest).await? {
                 return Ok(None);
             }
             media.blobs.put(&name(digest, CONDEMNED)?, Bytes::from_static(b"1")).await?;

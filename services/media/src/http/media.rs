@@ -66,7 +66,8 @@ async fn find(
     Ok((record, variant, visibility))
 }
 
-async fn answer(
+/// Answers with a form of a medium, or a range of it.
+pub(super) async fn answer(
     media: &Arc<Media>,
     record: &MediaRecord,
     variant: &Variant,

@@ -1,5 +1,6 @@
 //! The routes: uploads by tus, and media by their signed addresses.
 
+mod avatars;
 mod caller;
 mod create;
 mod known;

@@ -3,7 +3,7 @@
 use barrage_openapi::Method::{Delete, Get, Head, Patch, Post};
 use barrage_openapi::{Access, Body, Operation, Server};
 use barrage_protocol::Code;
-use barrage_protocol::media::{ReferenceAnswer, ReferenceRequest};
+use barrage_protocol::media::{AvatarAnswer, ReferenceAnswer, ReferenceRequest};
 use barrage_token::AddressQuery;
 
 use super::known::{KnownAnswer, KnownRequest};
@@ -58,6 +58,28 @@ pub fn operations() -> Vec<Operation> {
         )
         .body::<ReferenceRequest>()
         .answers::<ReferenceAnswer>(200, "The reference, and the medium with addresses.")
+        .refuses(&[Code::NotFound]),
+        sender(
+            "avatar_set",
+            Post,
+            "/v1/media/avatars",
+            "Makes a picture that the caller has uploaded the caller's avatar.",
+        )
+        .body::<ReferenceRequest>()
+        .answers::<AvatarAnswer>(200, "The avatar id for tokens, and the address of the picture.")
+        .refuses(&[Code::NotFound]),
+        sender("avatar_remove", Delete, "/v1/media/avatars", "Takes the caller's avatar away.")
+            .answer(204, "The caller has no avatar.", Body::Empty),
+        Operation::new(
+            "avatar_read",
+            Get,
+            "/v1/avatars/{digest}",
+            "Returns the picture of an avatar, at most 96 pixels wide and high.",
+        )
+        .by(Server::Media, Access::Open)
+        .answer(200, "The picture.", Body::Media("image/webp"))
+        .answer(206, "The bytes of the range.", Body::Media("image/webp"))
+        .answer(304, "The client has the picture as it is.", Body::Empty)
         .refuses(&[Code::NotFound]),
         Operation::new(
             "media_read",

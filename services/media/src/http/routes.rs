@@ -7,7 +7,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, head, post};
 use barrage_http::AllowedOrigins;
 
-use super::{create, known, media, references, tus, uploads};
+use super::{avatars, create, known, media, references, tus, uploads};
 use crate::media::Media;
 
 /// Returns the public routes. Pages of `origins` may use them.
@@ -27,6 +27,8 @@ pub(crate) fn router(media: &Arc<Media>, origins: &AllowedOrigins) -> Router {
     Router::new()
         .route("/v1/uploads/known", post(known::handle))
         .route("/v1/media/references", post(references::handle))
+        .route("/v1/media/avatars", post(avatars::set).delete(avatars::remove))
+        .route("/v1/avatars/{digest}", get(avatars::show))
         .merge(uploads)
         .with_state(Arc::clone(media))
         .merge(signed_router(media))

@@ -64,6 +64,19 @@ impl AddressKeys {
         by: &UserId,
         now_secs: u64,
     ) -> Result<Reference, Refusal> {
+        let found = self.read_reference(reference, now_secs)?;
+        if found.owner != *by {
+            let message = "media: the reference is for another user; ask the media host for your own";
+            return Err(Refusal::new(Code::Forbidden, message));
+        }
+        Ok(found)
+    }
+
+    /// Reads a reference, whoever may send it.
+    ///
+    /// # Errors
+    /// A refusal of a reference that is false or too old.
+    pub fn read_reference(&self, reference: &MediaReference, now_secs: u64) -> Result<Reference, Refusal> {
         let bad = |code, message: &str| Refusal::new(code, format!("media: {message}"));
         let unverified =
             || bad(Code::BadRequest, "the reference does not verify; ask the media host for one");
@@ -74,12 +87,6 @@ impl AddressKeys {
         }
         let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| unverified())?;
         let found: Reference = serde_json::from_slice(&claims).map_err(|_| unverified())?;
-        if found.owner != *by {
-            return Err(bad(
-                Code::Forbidden,
-                "the reference is for another user; ask the media host for your own",
-            ));
-        }
         if found.expires_secs <= now_secs {
             return Err(bad(Code::BadRequest, "the reference has ended; ask the media host for another one"));
         }

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use crate::action::ActionControl;
 use crate::event_senders::EventSenderConfig;
 use crate::inbox::InboxControl;
+use crate::media::MediaLinks;
 use crate::poll::PollControl;
 use crate::record::{CheckLog, PostRecord};
 use crate::room::RoomControl;
@@ -39,6 +40,8 @@ pub(crate) struct AdminContext {
     pub(crate) control: RoomControl,
     pub(crate) polls: Arc<PollControl>,
     pub(crate) actions: Arc<ActionControl>,
+    /// Reads references to media, and signs addresses.
+    pub(crate) media: MediaLinks,
     pub(crate) check_log: Arc<CheckLog>,
     /// Letters and groups; `None` where they are off.
     pub(crate) inbox: Option<Arc<InboxControl>>,

@@ -21,13 +21,14 @@ use sha2::{Digest, Sha256};
 
 use super::caller::caller;
 use super::history_access::authorize;
+use crate::media::PutBy;
 use crate::room::{check_emotes, in_room, open_room, parse_room_id, refuse_kicked};
 use crate::uplink::Uplink;
 
 /// Returns the emotes of the platform, which count in every room.
 pub(super) async fn of_platform(State(uplink): State<Arc<Uplink>>, headers: HeaderMap) -> Response {
     let settings = uplink.bus.settings().borrow().clone();
-    answer(&settings.platform_emotes, "public, max-age=60", &headers)
+    answer(&uplink.media.shown_emotes(&settings.platform_emotes), "public, max-age=60", &headers)
 }
 
 /// Returns the emotes of one room, without those of the platform.
@@ -40,7 +41,7 @@ pub(super) async fn of_room(
     authorize(&uplink, &room, &headers)?;
     let settings = uplink.bus.settings().borrow().clone();
     let emotes = settings.room_emotes.get(&room).cloned().unwrap_or_default();
-    Ok(answer(&emotes, "private, no-cache", &headers))
+    Ok(answer(&uplink.media.shown_emotes(&emotes), "private, no-cache", &headers))
 }
 
 /// Answers with a set, or with 304 to a client that has it.
@@ -112,9 +113,15 @@ async fn replace(
 ) -> Result<EmoteSet, ApiError> {
     let deadline = Duration::from_secs(uplink.config.body_secs);
     let bytes = body::read(request_body, EMOTE_SET_BYTES_MAX, deadline).await?;
-    let set: EmoteSet = body::json(&bytes)?;
+    let mut set: EmoteSet = body::json(&bytes)?;
+    let settings = uplink.bus.settings().borrow().clone();
+    let before = match &room {
+        Some(room) => settings.room_emotes.get(room).cloned().unwrap_or_default(),
+        None => settings.platform_emotes.clone(),
+    };
+    let has_kept = uplink.media.put_pictures(&mut set, &before, PutBy::User(&by.user))?;
     check_emotes(&set, if room.is_some() { ROOM_EMOTES_MAX } else { PLATFORM_EMOTES_MAX })?;
-    uplink.set_emotes(room.as_ref(), set.clone()).await?;
+    uplink.set_emotes(room.as_ref(), set.clone(), has_kept.then_some(before)).await?;
     let line = AuditRecord {
         at_ms: barrage_clock::unix_ms(),
         room,

@@ -134,7 +134,7 @@ pub(super) fn compose<'a>(
     tiers: &SuperChatTiers,
 ) -> Result<Composed<'a>, Refusal> {
     Ok(Composed::Content(match post {
-        Post::Chat { text, style, mentions, media, .. } => {
+        Post::Chat { text, style, mentions, media, sticker, .. } => {
             in_range("style.color", u64::from(style.color), 0, 0xff_ffff)?;
             style.check_place().map_err(|error| Refusal::new(Code::BadRequest, error.to_string()))?;
             let is_twice = |at: usize| mentions[..at].contains(&mentions[at]);
@@ -143,7 +143,7 @@ pub(super) fn compose<'a>(
                 return Err(Refusal::new(Code::BadRequest, message));
             }
             let text = match CleanText::new(text, text_chars_max) {
-                Err(TextError::Empty) if media.is_some() => CleanText::none(),
+                Err(TextError::Empty) if media.is_some() || sticker.is_some() => CleanText::none(),
                 text => text.map_err(|error| not_clean("text", error))?,
             };
             Content::Chat { text, style: *style, reply_to: None, mentions, media: None }

@@ -1,8 +1,8 @@
 //! Emotes of a text, found as ranges. Pure.
 
-use barrage_bus::{EmoteWords, Settings};
-use barrage_protocol::RoomId;
+use barrage_bus::{EmoteWords, Settings, SharedMap};
 use barrage_protocol::emote::Emote;
+use barrage_protocol::{Digest, RoomId};
 
 /// Maximum emotes of one text that are found; further words stay text.
 const RANGES_MAX: usize = 50;
@@ -12,16 +12,24 @@ const RANGES_MAX: usize = 50;
 pub(super) struct EmoteSets<'a> {
     room: Option<&'a EmoteWords>,
     platform: &'a EmoteWords,
+    /// Media that were removed everywhere: their emotes are words again.
+    removed: &'a SharedMap<Digest, u64>,
 }
 
 impl<'a> EmoteSets<'a> {
     pub(super) fn of(settings: &'a Settings, room: &RoomId) -> Self {
-        EmoteSets { room: settings.room_emotes.get(room), platform: &settings.platform_emotes }
+        EmoteSets {
+            room: settings.room_emotes.get(room),
+            platform: &settings.platform_emotes,
+            removed: &settings.removed_media,
+        }
     }
 
     /// Returns the emote for which a whole word stands.
     pub(super) fn find(self, word: &str) -> Option<&'a Emote> {
-        self.room.and_then(|room| room.find(word)).or_else(|| self.platform.find(word))
+        let found = self.room.and_then(|room| room.find(word)).or_else(|| self.platform.find(word))?;
+        let is_removed = found.media.as_ref().is_some_and(|media| self.removed.contains_key(&media.digest));
+        (!is_removed).then_some(found)
     }
 
     /// Returns start, end and id of each emote of a cleaned text. A word between spaces stands for an
@@ -67,14 +75,14 @@ mod tests {
             name: (*name).to_owned(),
             url: "/e.png".into(),
             px: vec![28],
-            animated: false,
+            ..Emote::default()
         };
         EmoteWords::new(EmoteSet { emotes: names.iter().enumerate().map(emote).collect() })
     }
 
     fn ranges(names: &[&str], text: &str) -> Vec<(u32, u32, String)> {
         let platform = words(names);
-        let found = EmoteSets { room: None, platform: &platform }.ranges(text);
+        let found = EmoteSets { room: None, platform: &platform, removed: &SharedMap::default() }.ranges(text);
         found.into_iter().map(|(start, end, id)| (start, end, id.to_owned())).collect()
     }
 
@@ -104,7 +112,8 @@ mod tests {
     #[test]
     fn a_room_goes_before_the_platform_and_the_number_is_bounded() {
         let (room, platform) = (words(&["Kappa"]), words(&["x", "Kappa", "LUL"]));
-        let sets = EmoteSets { room: Some(&room), platform: &platform };
+        let removed = SharedMap::default();
+        let sets = EmoteSets { room: Some(&room), platform: &platform, removed: &removed };
         assert_eq!(sets.ranges("Kappa LUL"), [(0, 5, "e0"), (6, 9, "e2")]);
         assert_eq!(sets.ranges(&"x ".repeat(100)).len(), RANGES_MAX);
     }
@@ -130,7 +139,8 @@ mod tests {
     fn ten_thousand_emotes_cost_little_time() {
         let names: Vec<_> = (0..10_000).map(|n| format!("emote{n}")).collect();
         let platform = words(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        let sets = EmoteSets { room: None, platform: &platform };
+        let removed = SharedMap::default();
+        let sets = EmoteSets { room: None, platform: &platform, removed: &removed };
         let texts: Vec<_> = (0..100).map(|n| format!("emote{n} is not emoteX 弹幕 ").repeat(8)).collect();
         assert_eq!(sets.ranges(&texts[7]).len(), 8);
         let mut times: Vec<_> = (0..5_000)

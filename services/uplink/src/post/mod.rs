@@ -1,5 +1,6 @@
 //! A post on its way to the bus: check, limit, moderate, compose, commit. Nothing here knows HTTP.
 
+mod attach;
 mod check;
 mod commit;
 mod compose;

@@ -14,6 +14,7 @@ use barrage_protocol::post::{Outcome, Post, PostAnswer};
 use barrage_token::{Identity, Role};
 use tokio_util::sync::CancellationToken;
 
+use super::attach::attach;
 use super::compose::{Composed, Content, Sender, compose, fingerprint};
 use super::emotes::EmoteSets;
 use super::gifts::{self, GiftList};
@@ -284,10 +285,8 @@ impl PostPipeline {
             }
         };
         let speaking = settings.rooms.get(room).map(RoomSettings::speak_in_force).unwrap_or_default();
-        if let Post::Chat { media: Some(reference), .. } = post {
-            speak::may_attach(speaking, by, settings.switches.text_only)?;
-            content.set_media(self.media.picture(reference, &by.user)?);
-            checks.step("media", CheckResult::Pass, "reference and rule of the room");
+        if let Some(checked) = attach(&self.media, &settings, (room, by), post, &mut content)? {
+            checks.step("media", CheckResult::Pass, checked);
         }
         if by.role < Role::Moderator && !speaking.is_open() {
             let emotes = EmoteSets::of(&settings, room);

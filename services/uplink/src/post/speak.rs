@@ -73,15 +73,21 @@ pub(super) fn may_attach(rules: SpeakRules, by: &Identity, is_text_only: bool) -
             return Err(limited(refusal, "media_role_min", "room", 0));
         }
     };
-    if is_text_only {
-        return Err(Refusal::new(Code::Forbidden, "media: no pictures may be sent now, only texts"));
-    }
+    may_show(is_text_only)?;
     if by.role >= least {
         return Ok(());
     }
     let who = if least == Role::Host { "the host" } else { "the host and moderators" };
     let refusal = Refusal::new(Code::Forbidden, format!("media: only {who} may send pictures here"));
     Err(limited(refusal, "media_role_min", "user", 0))
+}
+
+/// Refuses all pictures while the platform's switch is on.
+pub(super) fn may_show(is_text_only: bool) -> Result<(), Refusal> {
+    if is_text_only {
+        return Err(Refusal::new(Code::Forbidden, "media: no pictures may be sent now, only texts"));
+    }
+    Ok(())
 }
 
 /// Sends a picture of a viewer to the room's reviews where the room wants it. A sticker is public, and needs none.

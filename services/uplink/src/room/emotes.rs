@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use barrage_protocol::Code;
 use barrage_protocol::code::{LimitHit, Refusal};
-use barrage_protocol::emote::{EMOTE_SET_BYTES_MAX, EMOTE_SIZES_MAX, EMOTE_URL_BYTES_MAX, Emote, EmoteSet};
+use barrage_protocol::emote::{
+    EMOTE_SET_BYTES_MAX, EMOTE_SIZES_MAX, EMOTE_URL_BYTES_MAX, Emote, EmoteKind, EmoteSet,
+};
+use barrage_protocol::{Badge, Code};
 
 use crate::text::CleanText;
 
@@ -23,7 +25,7 @@ pub(crate) fn check_emotes(set: &EmoteSet, emotes_max: usize) -> Result<(), Refu
     }
     let (mut ids, mut names) = (HashSet::new(), HashSet::new());
     for (at, emote) in set.emotes.iter().enumerate() {
-        let is_new = ids.insert(emote.id.as_str()) && names.insert(emote.name.as_str());
+        let is_new = ids.insert(emote.id.as_str()) && names.insert((emote.kind, emote.name.as_str()));
         let problem = if is_new { problem(emote) } else { Some("id and name: each once in a set") };
         if let Some(problem) = problem {
             return Err(Refusal::new(Code::BadRequest, format!("emotes[{at}].{problem}")));
@@ -48,11 +50,24 @@ fn problem(emote: &Emote) -> Option<&'static str> {
     if !(1..=32).contains(&emote.id.len()) || !emote.id.bytes().all(is_id_byte) {
         return Some("id: must be 1 to 32 characters out of A-Z a-z 0-9 _ -");
     }
+    if emote.kind == EmoteKind::Badge {
+        return match Badge::parse(&emote.name) {
+            Ok(_) => picture_problem(emote),
+            Err(_) => Some("name: of a badge, must be its name, such as member or member/12"),
+        };
+    }
     let is_clean =
         CleanText::new(&emote.name, *NAME_CHARS.end()).is_ok_and(|name| name.as_str() == emote.name);
     let is_word = NAME_CHARS.contains(&emote.name.chars().count()) && !emote.name.contains(' ');
     if !is_clean || !is_word {
         return Some("name: must be a word of 2 to 32 visible characters, as it remains after cleaning");
+    }
+    picture_problem(emote)
+}
+
+fn picture_problem(emote: &Emote) -> Option<&'static str> {
+    if emote.kind == EmoteKind::Sticker && emote.media.is_none() {
+        return Some("reference: a sticker needs a picture of the media hosts");
     }
     if !is_url(&emote.url) {
         return Some("url: must be https://… or a path of the page's host, at most 256 bytes");
@@ -90,7 +105,7 @@ mod tests {
 
     fn emote(id: &str, name: &str) -> Emote {
         let url = "https://cdn.example/e/kappa-{px}.webp".into();
-        Emote { id: id.into(), name: name.into(), url, px: vec![28, 56], animated: true }
+        Emote { id: id.into(), name: name.into(), url, px: vec![28, 56], animated: true, ..Emote::default() }
     }
 
     fn checked(emotes: &[Emote]) -> Result<(), String> {
@@ -111,6 +126,12 @@ mod tests {
             let error = checked(&[emote("1", name)]).unwrap_err();
             assert!(error.starts_with(&format!("emotes[0].{named}")), "{name:?}: {error}");
         }
+        let of = |kind, name: &str| Emote { kind, ..emote("1", name) };
+        assert_eq!(checked(&[of(EmoteKind::Badge, "member/12")]), Ok(()));
+        assert!(checked(&[of(EmoteKind::Badge, "Member")]).unwrap_err().contains("badge"));
+        assert!(checked(&[of(EmoteKind::Sticker, "wave")]).unwrap_err().contains("media hosts"));
+        let both = [emote("1", "vip"), Emote { id: "2".into(), ..of(EmoteKind::Badge, "vip") }];
+        assert_eq!(checked(&both), Ok(()), "a badge and a word may have one name");
         assert!(checked(&[emote("a/1", "Kappa")]).unwrap_err().contains("id"));
         assert!(checked(&[emote("1", "Kappa"), emote("1", "Keepo")]).unwrap_err().contains("each once"));
         assert!(checked(&[emote("1", "Kappa"), emote("2", "Kappa")]).unwrap_err().contains("each once"));

@@ -5,6 +5,7 @@
 mod accounts;
 mod actions;
 mod admin;
+mod emote_pictures;
 mod guests;
 mod history;
 mod media;

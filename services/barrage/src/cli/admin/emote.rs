@@ -1,10 +1,22 @@
 //! Verbs of `barrage emote`: the emotes of a room.
 
 use barrage_protocol::RoomId;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::cli::value::{json_file, parse};
+
+/// Where a picture of a set is used.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum EmoteKindArgument {
+    /// It stands for its word in texts.
+    #[default]
+    Emote,
+    /// It is sent alone as a picture.
+    Sticker,
+    /// It is the picture of a badge.
+    Badge,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EmoteCommand {
@@ -37,14 +49,20 @@ pub(crate) enum EmoteCommand {
         #[arg(long)]
         name: String,
         /// Address of the image, https or a path of the page's own host; `{px}` stands for a height.
-        #[arg(long)]
-        url: String,
+        #[arg(long, required_unless_present = "reference")]
+        url: Option<String>,
         /// Height of the image in CSS pixels; several, smallest first, for other densities.
-        #[arg(long = "px", required = true)]
+        #[arg(long = "px", required_unless_present = "reference")]
         px: Vec<u16>,
         /// The image moves, such as a GIF.
         #[arg(long)]
         animated: bool,
+        /// Reference to a picture of the media hosts instead: the `reference` of an upload that is ready.
+        #[arg(long, conflicts_with_all = ["url", "px", "animated"])]
+        reference: Option<String>,
+        /// Where the picture is used.
+        #[arg(long, value_enum, default_value_t)]
+        kind: EmoteKindArgument,
     },
     /// Remove one emote of a room.
     Remove {

@@ -162,8 +162,15 @@ impl Verb for EmoteCommand {
             EmoteCommand::Import { room, emotes } => {
                 Call::new("emote_import").path("room", room).body(emotes.clone())
             }
-            EmoteCommand::Put { room, id, name, url, px, animated } => {
-                let body = json!({ "name": name, "url": url, "px": px, "animated": animated });
+            EmoteCommand::Put { room, id, name, url, px, animated, reference, kind } => {
+                let kind = format!("{kind:?}").to_lowercase();
+                let mut body = json!({ "name": name, "kind": kind });
+                match reference {
+                    Some(reference) => body["reference"] = json!(reference),
+                    None => {
+                        (body["url"], body["px"], body["animated"]) = (json!(url), json!(px), json!(animated));
+                    }
+                }
                 Call::new("emote_put").path("room", room).path("emote", id).body(body)
             }
             EmoteCommand::Remove { room, id } => {

@@ -12,16 +12,16 @@ use crate::support::MESSAGES;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Media without a message go after two seconds; a walk takes one.
-const QUICK: [(&str, &str); 2] = [("UNUSED_SECS", "2"), ("WALK_SECS", "1")];
+pub(super) const QUICK: [(&str, &str); 2] = [("UNUSED_SECS", "2"), ("WALK_SECS", "1")];
 
-async fn call(site: &Site, path: &str, token: &str, body: Value) -> Value {
+pub(super) async fn call(site: &Site, path: &str, token: &str, body: Value) -> Value {
     let answer = site.server.call("POST", path, token, &body).await;
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     answer.body
 }
 
 /// Uploads a picture of these pixels, and returns the view of the upload.
-async fn picture(site: &Site, token: &str, size: &str) -> Value {
+pub(super) async fn picture(site: &Site, token: &str, size: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let bytes = ffmpeg(folder.path(), &format!("testsrc=size={size}"), "a.png");
     let view = site.finished(token, &bytes, &[]).await;
@@ -29,7 +29,7 @@ async fn picture(site: &Site, token: &str, size: &str) -> Value {
     view
 }
 
-async fn allow_pictures(site: &Site) -> String {
+pub(super) async fn allow_pictures(site: &Site) -> String {
     let host = site.server.token("host", "*", "host").await;
     let rule = json!({ "id": "r1", "action": { "type": "speak", "rule": { "media_role_min": "viewer" } } });
     call(site, "/v1/rooms/demo/actions", &host, rule).await;
@@ -42,7 +42,7 @@ pub(super) fn folder_of(data: &Path, view: &Value) -> PathBuf {
 }
 
 /// Names of the blobs of a medium.
-fn blobs(folder: &Path) -> Vec<String> {
+pub(super) fn blobs(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -55,7 +55,7 @@ pub(super) fn end_removal(medium: &Path) {
     mark.set_modified(std::time::SystemTime::now() - Duration::from_secs(7_200)).unwrap();
 }
 
-async fn wait_until_gone(folder: &Path) {
+pub(super) async fn wait_until_gone(folder: &Path) {
     wait::until_true(PATIENCE, "the removal of the medium", async || {
         blobs(folder).iter().all(|name| name == "condemned")
     })

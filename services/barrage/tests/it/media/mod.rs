@@ -5,6 +5,8 @@ mod clients;
 mod collection;
 mod cuts;
 mod delivery;
+mod emotes;
+mod hook;
 mod hostile;
 mod known;
 mod malware;

@@ -211,6 +211,9 @@ fn media() -> Vec<Case> {
         ("upload_know", "/v1/uploads/known", known),
         ("upload_know", "/v1/uploads/known", proof),
         ("media_refer", "/v1/media/references", json!({ "digest": "0".repeat(64) })),
+        ("avatar_set", "/v1/media/avatars", json!({ "digest": "0".repeat(64) })),
+        ("avatar_remove", "/v1/media/avatars", Value::Null),
+        ("avatar_read", "/v1/avatars/00", Value::Null),
         ("media_read", "/v1/media/00/original?k=a&s=b", Value::Null),
     ]
 }

@@ -1,7 +1,7 @@
 //! The page of media, and media in bodies: every example is what its type writes.
 
 use barrage_protocol::MediaView;
-use barrage_protocol::media::{ReferenceAnswer, ReferenceRequest, RoomMedia};
+use barrage_protocol::media::{AvatarAnswer, ReferenceAnswer, ReferenceRequest, RoomMedia};
 use serde_json::Value;
 
 use super::page::{PROTOCOL, Page};
@@ -13,6 +13,8 @@ fn reference_is_what_the_type_writes() {
     assert_eq!(MEDIA.read::<ReferenceRequest>("reference-request").len(), 1);
     assert_eq!(MEDIA.read::<ReferenceAnswer>("reference-answer").len(), 1);
     assert_eq!(MEDIA.read::<RoomMedia>("room-media").len(), 1);
+    assert_eq!(MEDIA.read::<ReferenceRequest>("avatar-request").len(), 1);
+    assert_eq!(MEDIA.read::<AvatarAnswer>("avatar-answer").len(), 1);
 }
 
 #[test]

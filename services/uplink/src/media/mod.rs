@@ -1,5 +1,7 @@
 //! Media in messages: references that senders give, and addresses that readers get.
 
+mod emotes;
+
 use std::sync::Arc;
 
 use barrage_bus::{Bus, Change};
@@ -11,6 +13,8 @@ use barrage_token::AddressKeys;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+
+pub(crate) use emotes::PutBy;
 
 /// Reads references to media and signs addresses, without a question to the role media. Without keys, messages have no
 /// media. What was removed everywhere is in no message.
@@ -30,7 +34,11 @@ impl MediaLinks {
     /// # Errors
     /// A refusal of a reference that is false, has ended or is of another user, and of all where there are no media.
     pub(crate) fn resolve(&self, reference: &MediaReference, by: &UserId) -> Result<MediaView, Refusal> {
-        let media = self.keys()?.resolve(reference, by, now_secs())?.media;
+        self.allowed(self.keys()?.resolve(reference, by, now_secs())?.media)
+    }
+
+    /// Refuses a medium that was removed everywhere.
+    fn allowed(&self, media: MediaView) -> Result<MediaView, Refusal> {
         if self.is_removed(media.digest) {
             return Err(Refusal::new(Code::Forbidden, "media: this file is not allowed here"));
         }
