@@ -12,6 +12,7 @@ mod avatar;
 mod check;
 mod collect;
 mod config;
+mod cover;
 mod deliver;
 mod denied;
 mod error;

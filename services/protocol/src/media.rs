@@ -38,10 +38,10 @@ pub struct MediaView {
     pub digest: Digest,
     /// What a client shows it as.
     pub kind: MediaKind,
-    /// Width in pixels, of a picture.
+    /// Width in pixels, of a picture or of a clip's cover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Height in pixels, of a picture.
+    /// Height in pixels, of a picture or of a clip's cover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// Whether the picture moves.
@@ -61,7 +61,7 @@ pub struct MediaView {
 /// One form of a medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MediaVariant {
-    /// Name of the form: the longest side in pixels, or `original`.
+    /// Name of the form: the longest side in pixels, `original`, or `cover-…` for a form of a clip's cover.
     pub name: String,
     /// Media type of the bytes, such as `image/webp`.
     pub media_type: String,
@@ -79,6 +79,9 @@ pub struct MediaVariant {
 pub struct ReferenceRequest {
     /// Medium that the caller has uploaded, or a public one.
     pub digest: Digest,
+    /// Picture that a clip has as its cover in this message: one that the caller has uploaded, or a public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Digest>,
 }
 
 /// Answer of `POST /v1/media/references`: the medium for messages of the caller.

@@ -80,7 +80,15 @@ impl Post {
 
     /// Makes a chat with an appearance, which replies to nothing.
     pub fn styled_chat(id: MessageId, text: impl Into<String>, style: Style) -> Self {
-        Post::Chat { id, text: text.into(), style, reply_to: None, mentions: Vec::new(), media: None, sticker: None }
+        Post::Chat {
+            id,
+            text: text.into(),
+            style,
+            reply_to: None,
+            mentions: Vec::new(),
+            media: None,
+            sticker: None,
+        }
     }
 
     /// Returns the id that the sender chose.

@@ -48,18 +48,18 @@ impl EmoteWords {
         if emotes.is_empty() {
             return None;
         }
-        let index =
-            || {
-                let words = emotes.iter().enumerate().filter(|(_, emote)| emote.kind == EmoteKind::Emote);
-                words.map(|(at, emote)| (emote.name.as_str().into(), at)).collect()
-            };
+        let index = || {
+            let words = emotes.iter().enumerate().filter(|(_, emote)| emote.kind == EmoteKind::Emote);
+            words.map(|(at, emote)| (emote.name.as_str().into(), at)).collect()
+        };
         self.0.by_name.get_or_init(index).get(word).and_then(|at| emotes.get(*at))
     }
 
     /// Returns the media that the set shows, each once.
     #[must_use]
     pub fn media(&self) -> &HashSet<Digest> {
-        let shown = || self.0.set.emotes.iter().filter_map(|emote| Some(emote.media.as_ref()?.digest)).collect();
+        let shown =
+            || self.0.set.emotes.iter().filter_map(|emote| Some(emote.media.as_ref()?.digest)).collect();
         self.0.media.get_or_init(shown)
     }
 
@@ -113,6 +113,9 @@ mod tests {
         let json: EmoteSet = serde_json::from_slice(&words.json()).unwrap();
         assert_eq!(EmoteWords::new(json), words);
         let badge = Emote { kind: EmoteKind::Badge, ..emote("3", "vip") };
-        assert!(EmoteWords::new(EmoteSet { emotes: vec![badge] }).find("vip").is_none(), "a badge is no word");
+        assert!(
+            EmoteWords::new(EmoteSet { emotes: vec![badge] }).find("vip").is_none(),
+            "a badge is no word"
+        );
     }
 }

@@ -182,7 +182,8 @@ impl ReviewQueue {
         let is_on_its_way = |decided: &DecidedReview| {
             decided.media == Some(digest) && decided.verdict.at_ms.saturating_add(APPROVED_USE_MS) > now_ms
         };
-        self.0.items.iter().any(|item| medium(item) == Some(digest)) || self.0.decided.iter().any(is_on_its_way)
+        self.0.items.iter().any(|item| medium(item) == Some(digest))
+            || self.0.decided.iter().any(is_on_its_way)
     }
 
     /// Returns whether the queue takes no further entry of this kind about this user.

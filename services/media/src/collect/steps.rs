@@ -46,7 +46,10 @@ pub(super) async fn step(
             let is_avatar = async || {
                 avatar::is_used(media, digest).await.map_err(|error| StepError::Name(error.0.message))
             };
-            if media.blobs.size(&public).await?.is_some() || is_avatar().await? || uses.is_used(digest).await? {
+            if media.blobs.size(&public).await?.is_some()
+                || is_avatar().await?
+                || uses.is_used(digest).await?
+            {
                 return Ok(None);
             }
             media.blobs.put(&name(digest, CONDEMNED)?, Bytes::from_static(b"1")).await?;

@@ -30,7 +30,9 @@ pub(super) async fn set(
 ) -> Result<Json<AvatarAnswer>, ApiError> {
     let by = caller(&media, &headers)?;
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
-    let ReferenceRequest { digest } = body::json(&bytes)?;
+    let ReferenceRequest { digest, cover: None } = body::json(&bytes)? else {
+        return Err(ApiError::new(Code::BadRequest, "cover: an avatar has none"));
+    };
     media.refuse_denied(digest)?;
     let missing = || ApiError::new(Code::NotFound, "there is no such medium of yours; upload it");
     media.visible_to(digest, &by.user).await?.ok_or_else(missing)?;

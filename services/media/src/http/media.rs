@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use crate::cover;
 use crate::deliver::{Conditions, Described, Wanted, describe, wanted};
 use crate::error::store;
 use crate::media::Media;
@@ -61,7 +62,10 @@ async fn find(
     media.refuse_denied(digest).map_err(refused)?;
     let record = media.record(digest).await.map_err(|refusal| (refusal, Delivery::Missing))?;
     let record = record.ok_or_else(missing)?;
-    let found = record.variants.iter().find(|found| found.name == variant).cloned();
+    let found = match record.variants.iter().find(|found| found.name == variant) {
+        Some(found) => Some(found.clone()),
+        None => cover::find(media, digest, variant).await.map_err(|refusal| (refusal, Delivery::Missing))?,
+    };
     let variant = found.ok_or_else(missing)?;
     Ok((record, variant, visibility))
 }

@@ -68,8 +68,11 @@ pub fn operations() -> Vec<Operation> {
         .body::<ReferenceRequest>()
         .answers::<AvatarAnswer>(200, "The avatar id for tokens, and the address of the picture.")
         .refuses(&[Code::NotFound]),
-        sender("avatar_remove", Delete, "/v1/media/avatars", "Takes the caller's avatar away.")
-            .answer(204, "The caller has no avatar.", Body::Empty),
+        sender("avatar_remove", Delete, "/v1/media/avatars", "Takes the caller's avatar away.").answer(
+            204,
+            "The caller has no avatar.",
+            Body::Empty,
+        ),
         Operation::new(
             "avatar_read",
             Get,

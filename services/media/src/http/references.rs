@@ -12,6 +12,7 @@ use barrage_protocol::media::{ReferenceAnswer, ReferenceRequest};
 use http::HeaderMap;
 
 use super::caller::caller;
+use crate::cover;
 use crate::media::Media;
 
 const BODY_BYTES_MAX: usize = 1_024;
@@ -25,11 +26,18 @@ pub(super) async fn handle(
 ) -> Result<Json<ReferenceAnswer>, ApiError> {
     let by = caller(&media, &headers)?;
     let bytes = body::read(request_body, BODY_BYTES_MAX, BODY_TIMEOUT).await?;
-    let ReferenceRequest { digest } = body::json(&bytes)?;
+    let ReferenceRequest { digest, cover } = body::json(&bytes)?;
     media.refuse_denied(digest)?;
     // A medium of another user and none at all have the same answer: a digest says nothing about what others have.
     let missing = || ApiError::new(Code::NotFound, "there is no such medium of yours; upload it");
     let visibility = media.visible_to(digest, &by.user).await?.ok_or_else(missing)?;
     let record = media.record(digest).await?.ok_or_else(missing)?;
-    Ok(Json(media.referred(&record, visibility, &by.user).await?))
+    let Some(cover) = cover else { return Ok(Json(media.referred(&record, visibility, &by.user).await?)) };
+    media.refuse_denied(cover)?;
+    let missing =
+        || ApiError::new(Code::NotFound, "cover: there is no such picture of yours; upload it first");
+    media.visible_to(cover, &by.user).await?.ok_or_else(missing)?;
+    let picture = media.record(cover).await?.ok_or_else(missing)?;
+    let shown = cover::give(&media, &record, &picture).await?;
+    Ok(Json(media.referred(&shown, visibility, &by.user).await?))
 }

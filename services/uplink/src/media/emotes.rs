@@ -40,11 +40,16 @@ impl MediaLinks {
     ) -> Result<bool, Refusal> {
         let mut known = HashMap::new();
         if set.emotes.iter().any(|emote| emote.media.is_some()) {
-            known.extend(stored.set().emotes.iter().filter_map(|emote| Some((emote.media.as_ref()?.digest, emote))));
+            known.extend(
+                stored.set().emotes.iter().filter_map(|emote| Some((emote.media.as_ref()?.digest, emote))),
+            );
         }
         let mut has_kept = false;
         for (at, emote) in set.emotes.iter_mut().enumerate() {
-            let named = |refusal: Refusal| Refusal { message: format!("emotes[{at}].{}", refusal.message), ..refusal };
+            let named = |refusal: Refusal| Refusal {
+                message: format!("emotes[{at}].{}", refusal.message),
+                ..refusal
+            };
             match (emote.reference.take(), &emote.media) {
                 (Some(reference), _) => {
                     let media = self.put_by(&reference, by).map_err(named)?;

@@ -43,7 +43,8 @@ pub(super) fn attach(
                 return Ok(Some("sticker of the room"));
             }
             let found = links.sticker(Some(&settings.platform_emotes), id);
-            let found = found.ok_or_else(|| Refusal::new(Code::NotFound, "sticker: the room has no such sticker"))?;
+            let found =
+                found.ok_or_else(|| Refusal::new(Code::NotFound, "sticker: the room has no such sticker"))?;
             speak::may_attach(speaking, by, settings.switches.text_only)?;
             content.set_media(found);
             Ok(Some("sticker of the platform, and rule of the room"))

@@ -82,7 +82,8 @@ mod tests {
 
     fn ranges(names: &[&str], text: &str) -> Vec<(u32, u32, String)> {
         let platform = words(names);
-        let found = EmoteSets { room: None, platform: &platform, removed: &SharedMap::default() }.ranges(text);
+        let removed = SharedMap::default();
+        let found = EmoteSets { room: None, platform: &platform, removed: &removed }.ranges(text);
         found.into_iter().map(|(start, end, id)| (start, end, id.to_owned())).collect()
     }
 

@@ -57,7 +57,10 @@ async fn set_names_checked_pictures_by_addresses_that_never_end() {
     let url = set[0]["url"].as_str().unwrap();
     assert!(url.starts_with(&format!("/v1/media/{}/96?k=", "7".repeat(64))), "{url}");
     assert!(!url.contains("e="), "{url}");
-    assert_eq!((&set[0]["px"], &set[0]["reference"], &set[0]["kind"]), (&json!([48]), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&set[0]["px"], &set[0]["reference"], &set[0]["kind"]),
+        (&json!([48]), &Value::Null, &Value::Null)
+    );
     assert_eq!((&set[1]["kind"], &set[1]["media"]["thumbhash"]), (&json!("badge"), &json!("1QcSHQ")));
     assert_eq!(set[0]["media"]["variants"][0]["url"], Value::Null, "addresses are signed by who reads");
     // A set goes back as it was read, and takes no picture that it does not have.
@@ -67,7 +70,11 @@ async fn set_names_checked_pictures_by_addresses_that_never_end() {
     let mut foreign = set.clone();
     foreign[0]["media"]["digest"] = json!("8".repeat(64));
     let (status, answer) = put(&site, HOST, &foreign).await;
-    assert_eq!((status, &answer["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("bad_request")), "{answer}");
+    assert_eq!(
+        (status, &answer["error"]["code"]),
+        (StatusCode::BAD_REQUEST, &json!("bad_request")),
+        "{answer}"
+    );
     assert!(answer["error"]["message"].as_str().unwrap().starts_with("emotes[0].media"), "{answer}");
     let mut forged = set.clone();
     forged[0]["url"] = json!("https://other.example/x.png");
@@ -88,17 +95,24 @@ async fn reference_of_another_user_or_of_a_clip_is_refused_and_an_operator_may_t
         let (_, answer) = put(&site, HOST, &[emote("1", "emote", bad)]).await;
         assert_eq!(answer["error"]["code"], code, "{answer}");
     }
-    let (_, refused) = put(&site, HOST, &[json!({ "id": "1", "name": "wave", "kind": "sticker", "url": "/w.png", "px": [28] })]).await;
+    let (_, refused) = put(
+        &site,
+        HOST,
+        &[json!({ "id": "1", "name": "wave", "kind": "sticker", "url": "/w.png", "px": [28] })],
+    )
+    .await;
     assert_eq!(refused["error"]["code"], "bad_request", "a sticker of an outside address: {refused}");
     let path = "/v1/admin/rooms/demo/emotes/1";
     let body = json!({ "name": "Kappa", "reference": of_ann });
     let (status, answer) = site.call(ROOT, Method::PUT, path, body).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     assert_eq!(read(&site).await[0]["px"], json!([48]));
-    let change = barrage_bus::Change::RemoveMedium { digest: picture(MediaKind::Image, '7').digest, at_ms: 9 };
+    let change =
+        barrage_bus::Change::RemoveMedium { digest: picture(MediaKind::Image, '7').digest, at_ms: 9 };
     site.bus.change(change).await.unwrap();
     assert!(read(&site).await.is_empty(), "a removed picture is in no set");
-    let (_, answer) = site.call(ROOT, Method::PUT, path, json!({ "name": "Kappa", "reference": of_ann })).await;
+    let (_, answer) =
+        site.call(ROOT, Method::PUT, path, json!({ "name": "Kappa", "reference": of_ann })).await;
     assert_eq!(answer["error"]["code"], "forbidden", "{answer}");
 }
 
@@ -124,8 +138,10 @@ async fn stickers_are_those_of_the_room_and_where_it_has_pictures_of_the_platfor
     let switch = barrage_bus::Change::Switch { name: "text-only".into(), value: json!(true) };
     site.bus.change(switch).await.unwrap();
     assert_eq!(post(&site, "a7", json!({ "sticker": "wave" })).await.0, "forbidden");
-    let bodies: Vec<Value> = site.messages().await.iter().map(|it| serde_json::from_slice(&it.body).unwrap()).collect();
-    let stickers: Vec<_> = bodies.iter().filter(|body| body["type"] == "chat").map(|body| &body["media"]).collect();
+    let bodies: Vec<Value> =
+        site.messages().await.iter().map(|it| serde_json::from_slice(&it.body).unwrap()).collect();
+    let stickers: Vec<_> =
+        bodies.iter().filter(|body| body["type"] == "chat").map(|body| &body["media"]).collect();
     assert_eq!(stickers.len(), 2);
     for (media, digit) in stickers.iter().zip(["7", "8"]) {
         assert_eq!((&media["digest"], &media["is_public"]), (&json!(digit.repeat(64)), &json!(true)));
@@ -138,5 +154,8 @@ async fn stickers_are_those_of_the_room_and_where_it_has_pictures_of_the_platfor
     let body: Value = serde_json::from_slice(&last.body).unwrap();
     assert_eq!(body["emotes"], json!([[0, 5, "word"]]), "a sticker's word stays text");
     let settings = site.bus.settings().borrow().clone();
-    assert!(settings.shows_medium(picture(MediaKind::Image, '7').digest, 0) && settings.room_emotes.contains_key(&room()));
+    assert!(
+        settings.shows_medium(picture(MediaKind::Image, '7').digest, 0)
+            && settings.room_emotes.contains_key(&room())
+    );
 }

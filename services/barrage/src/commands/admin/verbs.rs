@@ -168,7 +168,8 @@ impl Verb for EmoteCommand {
                 match reference {
                     Some(reference) => body["reference"] = json!(reference),
                     None => {
-                        (body["url"], body["px"], body["animated"]) = (json!(url), json!(px), json!(animated));
+                        (body["url"], body["px"], body["animated"]) =
+                            (json!(url), json!(px), json!(animated));
                     }
                 }
                 Call::new("emote_put").path("room", room).path("emote", id).body(body)

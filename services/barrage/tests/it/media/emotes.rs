@@ -74,7 +74,8 @@ async fn avatar_is_read_without_a_signature_until_its_user_has_another() {
     let (one, other) = (picture(&site, &ann, "192x96").await, picture(&site, &ann, "80x64").await);
     let set = async |token: &str, view: &Value| {
         let request = site.http.post(site.url("/v1/media/avatars")).bearer_auth(token);
-        let answer = request.body(json!({ "digest": view["media"]["digest"] }).to_string()).send().await.unwrap();
+        let answer =
+            request.body(json!({ "digest": view["media"]["digest"] }).to_string()).send().await.unwrap();
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let status = async |view: &Value| {

@@ -3,6 +3,7 @@
 mod bucket;
 mod clients;
 mod collection;
+mod covers;
 mod cuts;
 mod delivery;
 mod emotes;

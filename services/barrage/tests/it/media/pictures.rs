@@ -12,7 +12,7 @@ pub(super) fn ffmpeg(folder: &Path, source: &str, name: &str) -> Vec<u8> {
     ffmpeg_with(folder, source, name, &["-frames:v", "1"])
 }
 
-fn ffmpeg_with(folder: &Path, source: &str, name: &str, options: &[&str]) -> Vec<u8> {
+pub(super) fn ffmpeg_with(folder: &Path, source: &str, name: &str, options: &[&str]) -> Vec<u8> {
     let file = folder.join(name);
     let mut command = Command::new("ffmpeg");
     command.args(["-loglevel", "error", "-f", "lavfi", "-i", source]).args(options).arg(&file);
