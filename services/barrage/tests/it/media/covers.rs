@@ -43,7 +43,7 @@ async fn clip_has_the_cover_that_its_sender_gives_it_and_no_other() {
     }
 
     // A letter has the cover, with addresses for its reader.
-    let letter = json!({ "type": "video", "id": "l1", "text": "", "media": answer["reference"] });
+    let letter = json!({ "type": "file", "id": "l1", "text": "", "media": answer["reference"] });
     let sent = site.server.call("POST", "/v1/users/bob/messages", &ann, &letter).await;
     assert_eq!(sent.status, 200, "{sent:?}");
     let path = format!("/v1/inbox?at_least={}&lane={}", sent.body["sequence"], sent.body["lane"]);

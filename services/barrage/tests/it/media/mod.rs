@@ -7,7 +7,6 @@ mod covers;
 mod cuts;
 mod delivery;
 mod emotes;
-mod hook;
 mod hostile;
 mod known;
 mod malware;
