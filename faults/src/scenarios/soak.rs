@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use barrage_protocol::RoomId;
 use barrage_testkit::RawSocket;
 
 use crate::crowd::{Drill, Load, gauge, play};
@@ -39,7 +40,7 @@ pub(super) async fn soak(run: Run) -> Vec<Figure> {
             while drill.is_posting() {
                 tick.tick().await;
                 let room = Load::room(sampled_s as usize % 10);
-                tokio::spawn(async move { drop(RawSocket::joined(address, &room.to_string()).await) });
+                tokio::spawn(come_and_go(address, room));
                 if began.elapsed().as_secs() > sampled_s {
                     sampled_s = began.elapsed().as_secs();
                     let mib = Vitals::of(process).resident_bytes / 1_048_576.0;
@@ -66,6 +67,14 @@ pub(super) async fn soak(run: Run) -> Vec<Figure> {
     }
     figures.extend(played.figures());
     figures
+}
+
+/// Joins a room and leaves it behind the hello. A server under load may refuse the handshake.
+async fn come_and_go(address: SocketAddr, room: RoomId) {
+    if let Ok(mut socket) = RawSocket::connect(address, &format!("/v1/rooms/{room}/ws"), &[]).await {
+        socket.send_text(r#"{"type":"join"}"#).await;
+        socket.next().await;
+    }
 }
 
 async fn counts(admin: SocketAddr) -> [f64; COUNTS.len()] {

@@ -25,7 +25,7 @@ const AHEAD_MS: u64 = 600_000;
 /// Largest number of addresses in an event; further ones are left out.
 const URLS_MAX: usize = 1_000;
 
-/// Data of `room.prewarm`.
+/// Data of `room.prewarm`: the crowd, and what its viewers fetch first.
 #[derive(Debug, Serialize)]
 struct Announced<'a> {
     room: &'a RoomId,

@@ -31,6 +31,7 @@ mod dplayer;
 mod durability;
 mod encrypted;
 mod export;
+mod fault;
 mod fleet;
 mod flow;
 mod irc;

@@ -3,7 +3,6 @@
 //! [`lock`] keeps them apart within one test process; nextest keeps them apart from other processes
 //! by the group `alone`.
 
-mod fault;
 mod overload;
 mod repairs;
 

@@ -22,10 +22,13 @@ async fn picture_of_an_emote_stays_while_a_set_has_it_and_everybody_may_read_it(
     let site = Site::start(&QUICK).await;
     let (ann, host) = (site.token("ann").await, site.server.token("host", "*", "host").await);
     let data = site.server.data_dir().to_owned();
-    let (kept, sticker) = (picture(&site, &host, "192x96").await, picture(&site, &host, "80x64").await);
-    let emote = json!({ "id": "1", "name": "Kappa", "reference": kept["reference"] });
+    // A reference lives for a second here: each is put at once, and the first emote back as it was read.
+    let kept = picture(&site, &host, "192x96").await;
+    put(&site, &host, json!([{ "id": "1", "name": "Kappa", "reference": kept["reference"] }])).await;
+    let sticker = picture(&site, &host, "80x64").await;
+    let read = site.server.call("GET", EMOTES, &host, &Value::Null).await.body["emotes"][0].clone();
     let wave = json!({ "id": "wave", "name": "wave", "kind": "sticker", "reference": sticker["reference"] });
-    put(&site, &host, json!([emote, wave])).await;
+    put(&site, &host, json!([read, wave])).await;
     let unused = picture(&site, &host, "96x64").await;
     wait_until_gone(&folder_of(&data, &unused)).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
