@@ -3,6 +3,7 @@
 //! A cover belongs to a reference and not to the clip: another sender of the same clip shows another cover, or none. The
 //! copies go with the clip when it is collected or removed.
 
+use barrage_blob::BlobName;
 use barrage_http::ApiError;
 use barrage_protocol::{Code, Digest, MediaKind};
 
@@ -10,12 +11,12 @@ use crate::error::store;
 use crate::media::Media;
 use crate::record::{MediaRecord, Variant};
 
-/// Start of the names of covers, before the digits of the picture.
+/// Start of the names of covers, before the digest of the picture.
 const START: &str = "cover-";
-/// Digits of the picture's digest in a name: 128 bits.
-const DIGITS: usize = 32;
 /// Names of the picture's forms that a cover has.
 const FORMS: [&str; 2] = ["96", "480"];
+/// Blobs beside a clip from which on it gets no further cover: later senders show it without one.
+const BLOBS_MAX: usize = 1_000;
 /// Largest form that is copied, in bytes; a larger one is left out.
 const FORM_BYTES_MAX: u64 = 1 << 20;
 
@@ -34,6 +35,9 @@ pub(crate) async fn give(
     }
     if picture.kind != MediaKind::Image {
         return Err(ApiError::new(Code::BadRequest, "cover: the cover of a clip is a picture"));
+    }
+    if !has_room(media, clip.digest).await? {
+        return Ok(clip.clone());
     }
     let mut variants = Vec::new();
     for form in picture.variants.iter().filter(|form| FORMS.contains(&form.name.as_str())) {
@@ -56,11 +60,23 @@ pub(crate) async fn give(
     })
 }
 
+/// Whether a clip may get further covers.
+async fn has_room(media: &Media, clip: Digest) -> Result<bool, ApiError> {
+    let text = clip.to_string();
+    let folder = format!("media/{}/{text}", text.get(..2).unwrap_or_default());
+    let folder =
+        BlobName::parse(&folder).map_err(|_| ApiError::new(Code::NotFound, "there is no such clip"))?;
+    let listed = media.blobs.list(&folder, BLOBS_MAX).await.map_err(store)?;
+    Ok(listed.len() < BLOBS_MAX)
+}
+
 /// Finds a form of a cover beside a clip; `None` for another name, and for one that is not there.
+///
+/// # Errors
+/// A refusal of a cover whose picture was denied or removed everywhere: its copies are not read any more either.
 pub(crate) async fn find(media: &Media, clip: Digest, variant: &str) -> Result<Option<Variant>, ApiError> {
-    if !is_name(variant) {
-        return Ok(None);
-    }
+    let Some(picture) = picture(variant) else { return Ok(None) };
+    media.refuse_denied(picture)?;
     let length = media.blobs.size(&Media::blob(clip, variant)?).await.map_err(store)?;
     // The name has the digest of the picture, so that it names the bytes.
     Ok(length.map(|length| Variant {
@@ -72,14 +88,13 @@ pub(crate) async fn find(media: &Media, clip: Digest, variant: &str) -> Result<O
 }
 
 fn name(picture: Digest, form: &str) -> String {
-    format!("{START}{}-{form}", picture.to_string().get(..DIGITS).unwrap_or_default())
+    format!("{START}{picture}-{form}")
 }
 
-fn is_name(variant: &str) -> bool {
-    let parts = variant.strip_prefix(START).and_then(|rest| rest.split_once('-'));
-    parts.is_some_and(|(digits, form)| {
-        digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) && FORMS.contains(&form)
-    })
+/// Returns the picture of a cover's name; `None` for another name.
+fn picture(variant: &str) -> Option<Digest> {
+    let (digits, form) = variant.strip_prefix(START)?.split_once('-')?;
+    FORMS.contains(&form).then(|| Digest::parse(digits).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -89,12 +104,12 @@ mod tests {
     #[test]
     fn only_names_of_covers_are_looked_up() {
         let made = name(Digest::new([7; 32]), "480");
-        assert_eq!(made, format!("cover-{}-480", "07".repeat(16)));
-        assert!(is_name(&made));
+        assert_eq!(made, format!("cover-{}-480", "07".repeat(32)));
+        assert_eq!(picture(&made), Some(Digest::new([7; 32])));
         for other in
             ["cover-07-480", "original", "cover-", &made.replace("480", "1280"), &made.replace("07", "../")]
         {
-            assert!(!is_name(other), "{other}");
+            assert_eq!(picture(other), None, "{other}");
         }
     }
 }
