@@ -42,7 +42,7 @@ test('a host uploads a sticker, an emote and a badge, and viewers send and see t
   const { server, browser } = site;
   const host = await console('host');
   const ann = await open(browser, server, { token: await server.token('ann') });
-  const bob = await open(browser, server, { token: await server.token('bob', 'viewer', 'demo', ['--badge', 'patron/3']) });
+  const bob = await open(browser, server, { token: await server.token('bob', 'viewer', 'demo', ['--attrs', '{"badges": ["patron/3"]}']) });
   await add(host, 'sticker', 'wave', 128);
   await add(host, 'emote', ':sun:', 96);
   await add(host, 'badge', 'patron', 64);
