@@ -36,14 +36,14 @@ pub(crate) async fn give(
     if picture.kind != MediaKind::Image {
         return Err(ApiError::new(Code::BadRequest, "cover: the cover of a clip is a picture"));
     }
-    if !has_room(media, clip.digest).await? {
-        return Ok(clip.clone());
-    }
     let mut variants = Vec::new();
     for form in picture.variants.iter().filter(|form| FORMS.contains(&form.name.as_str())) {
         let name = name(picture.digest, &form.name);
         let to = Media::blob(clip.digest, &name)?;
         if media.blobs.size(&to).await.map_err(store)?.is_none() {
+            if !has_room(media, clip.digest).await? {
+                return Ok(clip.clone());
+            }
             let from = Media::blob(picture.digest, &form.name)?;
             let Some(bytes) = media.blobs.get(&from, FORM_BYTES_MAX).await.map_err(store)? else { continue };
             media.blobs.put(&to, bytes).await.map_err(store)?;

@@ -27,6 +27,13 @@ pub(crate) fn restore(config: &Config, from: &Path) -> anyhow::Result<()> {
     let manifest = Manifest::read(from)?;
     check(from, &manifest)?;
     refuse_other_bus(config, &manifest)?;
+    if let Some(nats) = &config.nats {
+        // Before the directory is made, so that the command can be repeated.
+        runtime()?.block_on(async {
+            let snapshots = Snapshots::connect(nats, &config.bus).await?;
+            streams::refuse_existing(&snapshots, &manifest.streams).await
+        })?;
+    }
     if !manifest.files.is_empty() {
         fill_directory(from, &manifest, target)?;
         print_line(format!("{}: {} files", target.display(), manifest.files.len()))?;
@@ -37,7 +44,10 @@ pub(crate) fn restore(config: &Config, from: &Path) -> anyhow::Result<()> {
             streams::load(&snapshots, from, &manifest.streams).await?;
             let saved: Vec<_> = manifest.streams.iter().map(|it| it.stream.clone()).collect();
             print_line(format!("NATS has {} streams of the backup", saved.len()))?;
-            settle::settle(config, nats, &snapshots, &saved).await
+            settle::settle(config, nats, &snapshots, &saved).await.context(
+                "the streams are on NATS, but positions may be given twice: start no process, delete the streams of the \
+                 prefix, and restore again",
+            )
         })?;
     }
     print_line(format!("restored the backup of Unix second {}; processes may start", manifest.made_at_secs))

@@ -37,8 +37,8 @@ pub(super) fn save(nats: &NatsConfig, bus: &BusConfig, folder: &Path) -> anyhow:
     })
 }
 
-/// Restores each stream from its file. Refuses all when one of them exists.
-pub(super) async fn load(snapshots: &Snapshots, folder: &Path, saved: &[CopiedStream]) -> anyhow::Result<()> {
+/// Fails when the servers have one of the streams: a restore replaces nothing.
+pub(super) async fn refuse_existing(snapshots: &Snapshots, saved: &[CopiedStream]) -> anyhow::Result<()> {
     let existing = snapshots.streams().await?;
     if let Some(name) = existing.iter().find(|name| saved.iter().any(|it| it.stream.name == **name)) {
         bail!(
@@ -46,6 +46,11 @@ pub(super) async fn load(snapshots: &Snapshots, folder: &Path, saved: &[CopiedSt
              prefix if nothing in them is needed (`nats stream rm {name}`)"
         );
     }
+    Ok(())
+}
+
+/// Restores each stream from its file. A server refuses one that it has.
+pub(super) async fn load(snapshots: &Snapshots, folder: &Path, saved: &[CopiedStream]) -> anyhow::Result<()> {
     for copied in saved {
         let path = folder.join(&copied.file.name);
         let mut from = File::open(&path).with_context(|| format!("{} cannot be opened", path.display()))?;
