@@ -7,7 +7,7 @@ use barrage_blob::S3Config;
 use barrage_token::AddressKeys;
 
 use crate::denied::Denied;
-use crate::review::ReviewMode;
+use crate::review::MediaKinds;
 use crate::scan::ClamdConfig;
 
 barrage_part::part! {
@@ -66,7 +66,13 @@ barrage_part::part! {
         walk_secs: u64 = 7_200, between(1, 604_800);
         /// Media that wait for a moderator before their sender may send them: `none`, `pictures` (and clips), or
         /// `all`. The sender sees `checking` meanwhile. What nobody decides about ends with the upload.
-        review: ReviewMode = ReviewMode::None;
+        review: MediaKinds = MediaKinds::None;
+        /// Media that the service of `moderation.hook.url` decides about before their sender may send them: `none`,
+        /// `pictures` (and clips), or `all`. The service reads them at `base_url`. The sender sees `checking` meanwhile.
+        hook: MediaKinds = MediaKinds::None;
+        /// Longest wait for an answer of that service about a medium, in milliseconds. Without it,
+        /// `moderation.hook.deadline_ms`.
+        hook_deadline_ms: Option<u64> = None, between(1, 240_000);
         /// The check of what was uploaded.
         check: CheckConfig = CheckConfig::default();
     }

@@ -10,6 +10,7 @@ use barrage_cache::Cache;
 use barrage_counters::Quota;
 use barrage_guarded::BreakerMetrics;
 use barrage_http::ApiError;
+use barrage_moderation::MediaHook;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::digest::hex;
 use barrage_protocol::media::ReferenceAnswer;
@@ -28,6 +29,7 @@ use crate::marks::{CONDEMNED, LINGER_MS, RECORD, TOUCHED};
 use crate::metrics::MediaMetrics;
 use crate::quotas::{Counted, Quotas};
 use crate::record::MediaRecord;
+use crate::review::Asking;
 use crate::scan::Scanner;
 use crate::spool::{Spool, SpoolLimits, Upload};
 use crate::upload::{Stage, Streams, UploadHead};
@@ -60,6 +62,8 @@ pub struct MediaParts {
     pub uses: Option<Arc<dyn Uses>>,
     /// Program that checks pictures, with [`crate::CHILD_ARGUMENT`] as its one argument.
     pub checker: PathBuf,
+    /// Service that decides about media of the kinds in `media.hook`; `None` without one.
+    pub hook: Option<MediaHook>,
     /// Metrics of circuit breakers of this process.
     pub breakers: BreakerMetrics,
     /// Ends the tasks, and the requests that add bytes.
@@ -85,7 +89,9 @@ pub struct Media {
     pub(crate) checkable: Notify,
     /// Wakes the removal when more media were removed everywhere.
     pub(crate) removals: Notify,
-    /// Wakes the uploads that wait when a moderator has decided.
+    /// Asks the hook about media; `None` without one.
+    pub(crate) asking: Option<Asking>,
+    /// Wakes the uploads that wait when there is a decision.
     pub(crate) decided: Notify,
     /// Scans uploads; `None` without `media.check.clamd`.
     pub(crate) scanner: Option<Scanner>,
@@ -129,6 +135,7 @@ impl Media {
             checkable: Notify::new(),
             removals: Notify::new(),
             decided: Notify::new(),
+            asking: parts.hook.map(Asking::new),
             scanner: config.check.clamd.as_ref().map(|clamd| Scanner::new(clamd, &parts.breakers)),
             uses: parts.uses,
             touched: Cache::new(RECORDS_MAX, Duration::from_millis(config.unused_secs * 1_000 / TOUCHES)),

@@ -1,5 +1,6 @@
 //! The Prometheus metrics of media: uploads, bytes, checks and deliveries.
 
+use barrage_moderation::MediaJudgement;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// Upper ends of the buckets of check times, in seconds.
@@ -58,6 +59,16 @@ labels! {
 }
 
 labels! {
+    /// Answer of the hook about a medium.
+    HookAnswer {
+        Allow "allow",
+        Review "review",
+        Deny "deny",
+        Away "away",
+    }
+}
+
+labels! {
     /// What became of a medium in the collection.
     Collected {
         Unused "unused",
@@ -86,6 +97,7 @@ pub(crate) struct MediaMetrics {
     checks: IntCounterVec,
     deliveries: IntCounterVec,
     collected: IntCounterVec,
+    hook_answers: IntCounterVec,
     pub(crate) received_bytes: IntCounter,
     pub(crate) sent_bytes: IntCounter,
     pub(crate) check_seconds: Histogram,
@@ -138,7 +150,7 @@ impl MediaMetrics {
             checks: vec(
                 "barrage_media_checks_total",
                 "Checks of uploads, by their result. `limit`: the check exceeded its memory or time. \
-                 `waits`: a moderator decides, and counts it once more.",
+                 `waits`: the hook or a moderator decides, and counts it once more.",
                 "result",
                 CheckEnd::ALL.iter().map(|it| it.label()).collect(),
             )?,
@@ -153,6 +165,12 @@ impl MediaMetrics {
                 "Media that were looked at for removal, by the end. `spared`: a use came in between.",
                 "end",
                 Collected::ALL.iter().map(|it| it.label()).collect(),
+            )?,
+            hook_answers: vec(
+                "barrage_media_hook_answers_total",
+                "Questions to the hook about media, by the answer. `away`: none came, and the fallback decides.",
+                "answer",
+                HookAnswer::ALL.iter().map(|it| it.label()).collect(),
             )?,
             received_bytes: counter(
                 "barrage_media_received_bytes_total",
@@ -169,7 +187,7 @@ impl MediaMetrics {
             )?,
             reviews_waiting: gauge(
                 "barrage_media_reviews_waiting",
-                "Uploads of this process that wait for a moderator.",
+                "Uploads of this process that wait for the hook or a moderator.",
             )?,
             spool_uploads: gauge("barrage_media_spool_uploads", "Uploads that this process knows.")?,
             spool_bytes: gauge(
@@ -193,6 +211,16 @@ impl MediaMetrics {
 
     pub(crate) fn collected(&self, end: Collected) {
         self.collected.with_label_values(&[end.label()]).inc();
+    }
+
+    pub(crate) fn judged(&self, judgement: &MediaJudgement) {
+        let answer = match judgement {
+            MediaJudgement::Allow => HookAnswer::Allow,
+            MediaJudgement::Review { .. } => HookAnswer::Review,
+            MediaJudgement::Deny { .. } => HookAnswer::Deny,
+            MediaJudgement::Away { .. } => HookAnswer::Away,
+        };
+        self.hook_answers.with_label_values(&[answer.label()]).inc();
     }
 
     pub(crate) fn delivered(&self, delivery: Delivery) {

@@ -5,6 +5,7 @@
 //! - [`WordList`]: up to 200,000 words, found in one pass over a folded text.
 //! - [`Moderator`]: applies repeats, links, lists and an outside hook, and mutes senders who go on. It
 //!   stores nothing: the caller keeps the [`AuditEntry`]s and applies the mute.
+//! - [`MediaHook`]: asks the same outside service about pictures and files.
 //!
 //! A mask replaces each character, as a reader counts them, by one `*`; the rest of the text stays.
 //! A rule in shadow mode reports and does nothing.
@@ -34,6 +35,7 @@ pub use rules::escalation::EscalationConfig;
 pub use rules::hook::parse_hook_answer;
 pub use rules::hook::{HookConfig, HookStartError};
 pub use rules::links::LinksConfig;
+pub use rules::media_hook::{MediaFacts, MediaHook, MediaJudgement, MediaQuestion};
 pub use rules::repeat::RepeatConfig;
 pub use rules::room_rules::{RoomHit, RoomRules, RoomRulesError, RuleShare};
 pub use rules::word_list::{FILE_BYTES_MAX, Found, WORD_CHARS_MAX, WORDS_MAX, WordList, WordListError};

@@ -60,7 +60,7 @@ impl Moderator {
         breakers: &BreakerMetrics,
     ) -> Result<Self, ModerationError> {
         config.validate()?;
-        let hook = config.hook.clone().map(|hook| Hook::new(hook, breakers)).transpose();
+        let hook = config.hook.clone().map(|hook| Hook::new("moderation_hook", hook, breakers)).transpose();
         Ok(Moderator {
             lists: Arc::new(Lists::read(&config.lists)?),
             links: Links::new(&config.links),

@@ -5,6 +5,7 @@ mod address;
 mod defaults;
 mod inbox;
 mod layers;
+mod media_hook;
 mod origin;
 mod parts;
 mod placeholders;

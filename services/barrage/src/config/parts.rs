@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use reqwest::Url;
 
 use super::urls::{entry_addresses, is_url, origins};
-use super::{Config, Problem};
+use super::{Config, Problem, media_hook};
 use crate::data_dir;
 use crate::roles::Roles;
 
@@ -72,6 +72,7 @@ pub(crate) fn problems(config: &Config, roles: Roles) -> Vec<Problem> {
         found.extend(
             config.media.problems().into_iter().map(|(key, error)| Problem::error(key, &anyhow!(error))),
         );
+        found.extend(media_hook::problems(config));
     }
     if roles.push || roles.is_whole() {
         let wrong = config.push.problems();

@@ -10,7 +10,8 @@ use barrage_blob::Blobs;
 use barrage_bus::{Bus, Settings};
 use barrage_counters::Quota;
 use barrage_http::{AddressLimits, AllowedOrigins, Front, HttpMetrics, Tls};
-use barrage_media::{Media, MediaParts, Uses, UsesError};
+use barrage_media::{Media, MediaKinds, MediaParts, Uses, UsesError};
+use barrage_moderation::MediaHook;
 use barrage_protocol::Digest;
 use barrage_store::{InboxReads, Store};
 use barrage_token::AddressKeys;
@@ -126,6 +127,7 @@ pub(super) fn start(
         quota: Arc::clone(quota),
         uses: uses(context),
         checker: CHECKER.into(),
+        hook: hook(context)?,
         breakers: context.breakers.clone(),
         shutdown: context.stop.front.clone(),
         config: config.media.clone(),
@@ -139,6 +141,15 @@ pub(super) fn start(
         Ok(())
     });
     Ok(media)
+}
+
+/// Makes the client of the service that decides about media; `None` where `media.hook` names no kind.
+fn hook(context: &ProcessContext) -> anyhow::Result<Option<MediaHook>> {
+    let (kinds, deadline_ms) = (context.config.media.hook, context.config.media.hook_deadline_ms);
+    let Some(hook) = context.config.moderation.hook.as_ref().filter(|_| kinds != MediaKinds::None) else {
+        return Ok(None);
+    };
+    Ok(Some(MediaHook::new(hook, deadline_ms, &context.breakers).context("media.hook")?))
 }
 
 /// The tables of messages, the sets of emotes and the reviews, which say what media are used.

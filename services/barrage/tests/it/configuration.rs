@@ -53,6 +53,10 @@ action = "mask"
 [moderation.hook]
 url = "ftp://hook.example/check"
 
+[media]
+listen = ["127.0.0.1:18082"]
+hook = "pictures"
+
 [postgres]
 url = "postgres://me@db/barrage?sslmode=require&sslpassword=canary-7f3a"
 
@@ -86,6 +90,7 @@ async fn config_check_and_up_report_every_mistake_with_its_key_at_once() {
         "uplink.limits.shadow = \"slow-mode\"",
         "abuse",
         "hook.url",
+        "media.hook: the service needs absolute addresses of media; set media.base_url",
         "entry.region_file",
         "postgres.url: the client has no parameter `sslpassword`",
     ] {

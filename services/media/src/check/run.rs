@@ -22,7 +22,7 @@ use super::store::{self, Checked};
 use crate::config::CheckConfig;
 use crate::media::Media;
 use crate::metrics::CheckEnd;
-use crate::review::{self, Waiting};
+use crate::review::{self, Awaits, Waiting};
 use crate::scan::{Scanned, Scanner};
 use crate::spool::Upload;
 use crate::upload::{Stage, UploadId};
@@ -71,7 +71,7 @@ pub(crate) async fn run(media: Arc<Media>) {
 }
 
 /// Checks one upload, and writes what became of it.
-async fn check(media: &Media, upload: &Arc<Upload>) {
+async fn check(media: &Arc<Media>, upload: &Arc<Upload>) {
     let Stage::Checking { digest } = upload.stage() else { return };
     let Some(turn) = upload.turn().await else { return };
     let timer = media.metrics.check_seconds.start_timer();
@@ -83,7 +83,13 @@ async fn check(media: &Media, upload: &Arc<Upload>) {
     }
     let (end, written) = match checked {
         Ok(Made::Ready) => (CheckEnd::Ready, media.set_stage(upload, Stage::Ready { digest }).await),
-        Ok(Made::Waits) => (CheckEnd::Waits, media.set_stage(upload, Stage::InReview { digest }).await),
+        Ok(Made::Waits(awaits)) => {
+            let written = media.set_stage(upload, Stage::InReview { digest }).await;
+            if awaits == Awaits::Hook && written.is_ok() {
+                review::begin(media, upload, digest);
+            }
+            (CheckEnd::Waits, written)
+        }
         Err(Problem::Refused(refusal)) if refusal.code == Code::Forbidden => {
             (CheckEnd::Denied, media.refuse(upload, refusal).await)
         }
@@ -111,8 +117,8 @@ async fn check(media: &Media, upload: &Arc<Upload>) {
 enum Made {
     /// The medium is the sender's.
     Ready,
-    /// The medium is in the store, and waits for a moderator.
-    Waits,
+    /// The medium is in the store, and waits for the hook or a moderator.
+    Waits(Awaits),
 }
 
 /// Makes the forms of an upload and writes them into the store.
@@ -150,11 +156,7 @@ async fn make(
         Found::Plain(kind, media_type) => original(kind, media_type, &source),
     };
     let writing = async {
-        if media.config.review.covers(checked.kind) {
-            // Before the record: a medium without this mark was approved.
-            let (user, since_ms) = (upload.head.user.clone(), barrage_clock::unix_ms());
-            review::put(media, &Waiting { digest, user, kind: checked.kind, since_ms }).await?;
-        }
+        mark(media, upload, digest, checked.kind).await?;
         store::write(media, digest, upload.head.length, checked).await?;
         refer(media, upload, digest).await
     };
@@ -164,14 +166,25 @@ async fn make(
     }
 }
 
-/// Makes a medium in the store the sender's, unless it waits for a moderator.
+/// Writes that a medium waits, if its kind does. Before the record: a medium without this mark was approved.
+async fn mark(media: &Media, upload: &Upload, digest: Digest, kind: MediaKind) -> Result<(), Problem> {
+    let is_unanswered = media.asking.is_some() && media.config.hook.covers(kind);
+    if is_unanswered || media.config.review.covers(kind) {
+        let (user, since_ms) = (upload.head.user.clone(), barrage_clock::unix_ms());
+        review::put(media, &Waiting { digest, user, kind, since_ms, is_unanswered, reason: None }).await?;
+    }
+    Ok(())
+}
+
+/// Makes a medium in the store the sender's, unless it waits for a decision.
 async fn refer(media: &Media, upload: &Upload, digest: Digest) -> Result<Made, Problem> {
     store::answer(media, upload, digest).await?;
-    let made = if review::is_waiting(media, digest).await? {
-        Made::Waits
-    } else {
-        media.own(&upload.head, digest).await?;
-        Made::Ready
+    let made = match review::awaited(media, digest).await? {
+        Some(awaits) => Made::Waits(awaits),
+        None => {
+            media.own(&upload.head, digest).await?;
+            Made::Ready
+        }
     };
     // A removal that began meanwhile may have taken a form: the check is made again.
     may_write(media, digest).await?;

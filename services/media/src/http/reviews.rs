@@ -29,13 +29,18 @@ pub(super) struct MediaReviews {
     reviews: Vec<MediaReview>,
 }
 
-/// A medium that waits for a moderator.
+/// A medium that waits for a decision.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct MediaReview {
     /// User who has uploaded the medium first.
     user: UserId,
     /// Unix time in milliseconds since which it waits.
     since_ms: u64,
+    /// Whether the hook has not answered yet. A moderator may decide before it.
+    awaits_hook: bool,
+    /// Reason that the hook gave, at most 200 characters; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// The medium, with addresses at which the moderator sees it.
     media: MediaView,
 }
@@ -62,6 +67,8 @@ async fn show(State(media): State<Arc<Media>>) -> Result<Json<MediaReviews>, Api
     let reviews = list(&media, LISTED_MAX).await?.into_iter().map(|(waits, record)| MediaReview {
         user: waits.user,
         since_ms: waits.since_ms,
+        awaits_hook: waits.is_unanswered,
+        reason: waits.reason,
         media: media.shown(&record, Visibility::Private),
     });
     Ok(Json(MediaReviews { reviews: reviews.collect() }))

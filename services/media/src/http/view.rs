@@ -48,7 +48,7 @@ enum State {
     Receiving,
     /// A part with all its bytes, which waits for the join.
     Whole,
-    /// All bytes are there, and the check or a moderator's review has not ended.
+    /// All bytes are there, and the check, the hook or a moderator has not decided.
     Checking,
     /// The medium can be sent and seen.
     Ready,

@@ -55,20 +55,22 @@ pub(crate) async fn list(media: &Media, max: usize) -> Result<Vec<(Waiting, Arc<
 
 /// Decides about a medium that waits. The first decision counts.
 pub(crate) async fn decide(media: &Media, digest: Digest, decision: Decision) -> Result<(), ApiError> {
-    let waits = waiting::is_waiting(media, digest).await?;
-    if !waits || media.record(digest).await?.is_none() {
+    let waits = waiting::awaited(media, digest).await?;
+    if waits.is_none() || media.record(digest).await?.is_none() {
         let message = "no medium of this digest waits for a moderator; list what waits";
         return Err(ApiError::new(Code::NotFound, message));
     }
     match decision {
-        Decision::Approve => {}
-        // Denied first: after a crash, what is left is refused by its digest.
-        Decision::Deny => {
-            waiting::deny(media, digest).await?;
-            erase(media, digest).await?;
-        }
+        Decision::Approve => waiting::remove(media, digest).await?,
+        Decision::Deny => deny(media, digest).await?,
     }
-    waiting::remove(media, digest).await?;
     media.decided.notify_one();
     Ok(())
+}
+
+/// Denies a medium for good. The denial is written first: after a crash, what is left is refused by its digest.
+pub(super) async fn deny(media: &Media, digest: Digest) -> Result<(), ApiError> {
+    waiting::deny(media, digest).await?;
+    erase(media, digest).await?;
+    waiting::remove(media, digest).await
 }

@@ -1,4 +1,4 @@
-//! The task that ends uploads about which a moderator has decided.
+//! The task that ends uploads about which the hook or a moderator has decided.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use barrage_http::ApiError;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::{Code, Digest};
 
-use super::waiting::{is_denied, is_waiting};
+use super::ask;
+use super::waiting::{Awaits, awaited, is_denied};
 use crate::media::Media;
 use crate::metrics::CheckEnd;
-use crate::spool::Upload;
+use crate::spool::{Turn, Upload};
 use crate::upload::Stage;
 
 /// Time between two looks for decisions that other processes have taken.
@@ -37,19 +38,24 @@ pub(crate) async fn run(media: &Arc<Media>) {
     }
 }
 
-/// Ends an upload if a moderator has decided about its medium.
-async fn settle(media: &Media, upload: &Arc<Upload>, digest: Digest) -> Result<(), ApiError> {
+/// Ends an upload if there is a decision about its medium, and begins to ask the hook whose answer is missing.
+pub(super) async fn settle(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result<(), ApiError> {
     if is_denied(media, digest).await? {
-        let Some(_turn) = upload.turn().await else { return Ok(()) };
+        let Some(_turn) = turn_in_review(upload, digest).await else { return Ok(()) };
         media.metrics.checked(CheckEnd::Denied);
         return media.refuse(upload, denied()).await;
     }
-    if is_waiting(media, digest).await? {
-        return Ok(());
+    match awaited(media, digest).await? {
+        Some(Awaits::Hook) => {
+            ask::begin(media, upload, digest);
+            return Ok(());
+        }
+        Some(Awaits::Moderator) => return Ok(()),
+        None => {}
     }
-    let Some(_turn) = upload.turn().await else { return Ok(()) };
+    let Some(_turn) = turn_in_review(upload, digest).await else { return Ok(()) };
     if media.record(digest).await?.is_none() {
-        let message = "no moderator has looked at the file in time; upload it again";
+        let message = "nobody has decided about the file in time; upload it again";
         return media.refuse(upload, Refusal::new(Code::UploadExpired, message)).await;
     }
     media.own(&upload.head, digest).await?;
@@ -57,7 +63,13 @@ async fn settle(media: &Media, upload: &Arc<Upload>, digest: Digest) -> Result<(
     media.set_stage(upload, Stage::Ready { digest }).await
 }
 
-/// Returns the refusal of a file that a moderator has denied.
+/// Takes the turn of an upload whose medium waits; `None` when somebody else has ended the upload meanwhile.
+pub(super) async fn turn_in_review(upload: &Upload, digest: Digest) -> Option<Turn> {
+    let turn = upload.turn().await?;
+    (upload.stage() == Stage::InReview { digest }).then_some(turn)
+}
+
+/// Returns the refusal of a file that a moderator or the hook has denied.
 pub(crate) fn denied() -> Refusal {
-    Refusal::new(Code::Forbidden, "a moderator has refused this file")
+    Refusal::new(Code::Forbidden, "the moderation of this site has refused this file")
 }

@@ -76,6 +76,11 @@ impl Spool {
         self.uploads.lock().get(&id).filter(|upload| upload.head.user == *user).cloned()
     }
 
+    /// Whether an upload is known still: it was neither ended by its sender nor removed.
+    pub(crate) fn knows(&self, id: UploadId) -> bool {
+        self.uploads.lock().contains_key(&id)
+    }
+
     /// Takes room for a new upload and makes it known. Its files are made by [`Spool::create`].
     pub(crate) fn admit(&self, head: UploadHead) -> Result<Arc<Upload>, NoRoom> {
         let mut uploads = self.uploads.lock();
@@ -149,7 +154,7 @@ impl Spool {
         waiting
     }
 
-    /// Returns uploads about which a moderator decides.
+    /// Returns uploads about which the hook or a moderator decides.
     pub(crate) fn in_review(&self) -> Vec<Arc<Upload>> {
         let uploads = self.uploads.lock();
         let waits = |upload: &&Arc<Upload>| matches!(upload.stage(), Stage::InReview { .. });

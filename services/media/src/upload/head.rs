@@ -94,7 +94,7 @@ pub(crate) enum Stage {
         /// SHA-256 of the bytes.
         digest: Digest,
     },
-    /// The medium is in the store, and a moderator has not decided about it.
+    /// The medium is in the store, and neither the hook nor a moderator has decided about it.
     InReview {
         /// SHA-256 of the bytes.
         digest: Digest,

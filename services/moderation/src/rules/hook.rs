@@ -24,7 +24,8 @@ use crate::decision::Action;
 const REASON_CHARS_MAX: usize = 200;
 
 barrage_part::part! {
-    /// Outside service that decides about texts. Without this table no service is asked.
+    /// Outside service that decides about texts, and with `media.hook` about media. Without this table no service is
+    /// asked.
     pub struct HookConfig {
         /// URL that receives the texts, beginning with `https://`, or with `http://` inside of a network
         /// that is trusted.
@@ -142,7 +143,12 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    pub(crate) fn new(config: HookConfig, metrics: &BreakerMetrics) -> Result<Self, HookStartError> {
+    /// Makes a client. `breaker` is the name of its circuit breaker in metrics and logs.
+    pub(crate) fn new(
+        breaker: &'static str,
+        config: HookConfig,
+        metrics: &BreakerMetrics,
+    ) -> Result<Self, HookStartError> {
         let client = Client::builder()
             .tls_backend_preconfigured(ClientTls::load(config.ca_file.as_deref())?.rustls())
             .redirect(reqwest::redirect::Policy::none())
@@ -151,17 +157,23 @@ impl Hook {
             .build()
             .map_err(HookStartError::Client)?;
         let deadline = Duration::from_millis(config.deadline_ms);
-        let guarded = Guarded::new("moderation_hook", config.breaker.clone(), deadline, metrics);
+        let guarded = Guarded::new(breaker, config.breaker.clone(), deadline, metrics);
         let calls = Semaphore::new(config.calls_max.min(Semaphore::MAX_PERMITS));
         Ok(Hook { config, client, calls, guarded })
     }
 
     pub(crate) async fn ask(&self, question: &Question<'_>) -> Result<Answer, HookError> {
         let Ok(_permit) = self.calls.try_acquire() else { return Err(HookError::Busy) };
-        Ok(self.guarded.call(self.answer(question)).await?)
+        Ok(self.guarded.call(async { with_text(self.answer(question).await?) }).await?)
     }
 
-    async fn answer(&self, question: &Question<'_>) -> Result<Answer, AskError> {
+    /// Asks when a call is free. Waiting questions are asked in their order.
+    pub(crate) async fn ask_in_turn(&self, question: &impl Serialize) -> Result<Answer, CallError> {
+        let _permit = self.calls.acquire().await;
+        self.guarded.call(self.answer(question)).await
+    }
+
+    async fn answer(&self, question: &impl Serialize) -> Result<Answer, AskError> {
         let mut response = self.client.post(self.config.url.expose()).json(question).send().await?;
         if response.status() != StatusCode::OK {
             return Err(AskError::Status(response.status()));
@@ -180,10 +192,15 @@ impl Hook {
 /// Parses the body of an answer; cuts its reason.
 fn parse(bytes: &[u8]) -> Result<Answer, AskError> {
     let mut answer: Answer = serde_json::from_slice(bytes)?;
+    answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
+    Ok(answer)
+}
+
+/// Refuses an answer that rewrites a text and has no text.
+fn with_text(answer: Answer) -> Result<Answer, AskError> {
     if answer.action == Verdict::Rewrite && answer.text.is_none() {
         return Err(AskError::NoText);
     }
-    answer.reason = answer.reason.map(|reason| reason.chars().take(REASON_CHARS_MAX).collect());
     Ok(answer)
 }
 
@@ -191,5 +208,5 @@ fn parse(bytes: &[u8]) -> Result<Answer, AskError> {
 #[doc(hidden)]
 #[must_use]
 pub fn parse_hook_answer(bytes: &[u8]) -> Option<(Option<String>, Option<String>)> {
-    parse(bytes).ok().map(|answer| (answer.text, answer.reason))
+    parse(bytes).and_then(with_text).ok().map(|answer| (answer.text, answer.reason))
 }

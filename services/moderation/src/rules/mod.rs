@@ -4,6 +4,7 @@ pub(crate) mod escalation;
 pub(crate) mod hook;
 pub(crate) mod links;
 mod mask;
+pub(crate) mod media_hook;
 pub(crate) mod repeat;
 pub(crate) mod room_rules;
 mod sightings;

@@ -12,9 +12,10 @@ use axum::routing::post;
 use barrage_flow::BreakerState;
 use barrage_guarded::BreakerMetrics;
 use barrage_moderation::{
-    Candidate, Decision, Measure, ModerationConfig, ModerationMetrics, Moderator, Outcome, WordList,
+    Action, Candidate, Decision, HookConfig, Measure, MediaFacts, MediaHook, MediaJudgement, MediaQuestion,
+    ModerationConfig, ModerationMetrics, Moderator, Outcome, WordList,
 };
-use barrage_protocol::{Class, MessageId, RoomId, UserId};
+use barrage_protocol::{Class, Digest, MediaKind, MessageId, RoomId, UserId};
 use prometheus::Registry;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,7 +30,8 @@ struct Server {
 }
 
 async fn answer(State(server): State<Arc<Server>>, axum::Json(question): axum::Json<Value>) -> Response {
-    let text = question["text"].as_str().unwrap().to_owned();
+    let named = question["text"].as_str().or(question["media"]["url"].as_str());
+    let text = named.unwrap().to_owned();
     server.asked.lock().await.push(question);
     match text.as_str() {
         "fail" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -226,4 +228,71 @@ async fn hook_that_is_away_opens_the_breaker_and_is_used_again_when_back() {
     };
     tokio::time::timeout(Duration::from_secs(10), recovered).await.unwrap();
     assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+fn media_hook(listener: &TcpListener, deadline_ms: Option<u64>, more: &str) -> MediaHook {
+    let url = format!("http://{}/check", listener.local_addr().unwrap());
+    let config: HookConfig = toml::from_str(&format!("url = '{url}'\n{more}")).unwrap();
+    MediaHook::new(&config, deadline_ms, &BreakerMetrics::new(&Registry::new()).unwrap()).unwrap()
+}
+
+/// Asks about a medium whose address chooses the answer.
+async fn judge(hook: &MediaHook, url: &str) -> MediaJudgement {
+    let user = UserId::parse("ann").unwrap();
+    let (digest, kind) = (Digest::new([7; 32]), MediaKind::Image);
+    let media = MediaFacts { digest, kind, media_type: "image/webp", size: 9, url };
+    hook.judge(&MediaQuestion { user: &user, media }).await
+}
+
+#[tokio::test]
+async fn answers_about_a_medium_allow_it_deny_it_or_leave_it_to_a_moderator() {
+    let listener = listener().await;
+    let hook = media_hook(&listener, None, PATIENT);
+    let server = serve(listener).await;
+    assert_eq!(judge(&hook, "allow").await, MediaJudgement::Allow);
+    assert_eq!(judge(&hook, "deny").await, MediaJudgement::Deny { reason: None });
+    for waits in ["review", "rewrite", "textless"] {
+        assert_eq!(judge(&hook, waits).await, MediaJudgement::Review { reason: None }, "{waits}");
+    }
+    let reason = Some("r".repeat(200));
+    assert_eq!(judge(&hook, "hold").await, MediaJudgement::Review { reason: reason.clone() });
+    assert_eq!(judge(&hook, "refuse").await, MediaJudgement::Deny { reason }, "the older name");
+    for (url, why) in [("fail", "status 500"), ("strange", "not understood"), ("huge", "longer than")] {
+        let MediaJudgement::Away { fallback, error } = judge(&hook, url).await else { panic!("{url}") };
+        assert_eq!(fallback, Action::Hold);
+        assert!(error.contains(why), "{url}: {error}");
+    }
+    let question = json!({ "user": "ann", "media": {
+        "digest": "07".repeat(32), "kind": "image", "type": "image/webp", "size": 9, "url": "allow"
+    }});
+    assert_eq!(server.asked.lock().await[0], question);
+}
+
+#[tokio::test]
+async fn questions_about_media_wait_for_a_free_call_and_end_at_their_own_deadline() {
+    let first = listener().await;
+    let hook =
+        Arc::new(media_hook(&first, Some(10_000), "calls_max = 1\ndeadline_ms = 1\nfallback = 'review'"));
+    let server = serve(first).await;
+    let asking = |url: &'static str| {
+        let hook = Arc::clone(&hook);
+        tokio::spawn(async move { judge(&hook, url).await })
+    };
+    let open = asking("slow");
+    let waiting = async {
+        while server.waiting.load(Ordering::SeqCst) < 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+    let next = asking("allow");
+    server.release.notify_waiters();
+    assert_eq!(open.await.unwrap(), MediaJudgement::Deny { reason: None });
+    assert_eq!(next.await.unwrap(), MediaJudgement::Allow, "the second question was asked after the first");
+
+    let listener = listener().await;
+    let hurried = media_hook(&listener, Some(50), "fallback = 'review'");
+    let _server = serve(listener).await;
+    let late = tokio::time::timeout(Duration::from_secs(5), judge(&hurried, "slow")).await.unwrap();
+    assert!(matches!(late, MediaJudgement::Away { fallback: Action::Review, .. }), "{late:?}");
 }

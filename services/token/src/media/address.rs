@@ -102,6 +102,16 @@ impl AddressKeys {
             Visibility::Public => None,
             Visibility::Private => Some((now_secs + self.life_secs).next_multiple_of(ROUND_SECS)),
         };
+        self.signed(path, ends)
+    }
+
+    /// Returns path and query of an address of a private medium that ends at this Unix time in seconds.
+    #[must_use]
+    pub fn sign_until(&self, path: SignedPath<'_>, ends_secs: u64) -> String {
+        self.signed(path, Some(ends_secs))
+    }
+
+    fn signed(&self, path: SignedPath<'_>, ends: Option<u64>) -> String {
         let SignedPath { digest, variant } = path;
         let Some(key) = self.keys.first() else { return String::new() };
         let signature = URL_SAFE_NO_PAD.encode(key.signature(path, ends));
@@ -244,6 +254,15 @@ mod tests {
         assert!(both.check(path("96"), &old, 1).is_ok());
         assert_ne!(query(&both.sign(path("96"), Visibility::Private, 0)).k, old.k);
         assert!(keys(&["b"]).check(path("96"), &old, 1).is_err());
+    }
+
+    #[test]
+    fn address_of_minutes_ends_when_it_says() {
+        let keys = keys(&["a"]);
+        let query = query(&keys.sign_until(path("480"), 7_500));
+        assert_eq!(query.e, Some(7_500));
+        assert_eq!(keys.check(path("480"), &query, 7_499), Ok(Visibility::Private));
+        assert!(keys.check(path("480"), &query, 7_500).is_err());
     }
 
     #[test]

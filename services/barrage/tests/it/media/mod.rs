@@ -7,6 +7,7 @@ mod covers;
 mod cuts;
 mod delivery;
 mod emotes;
+mod hook;
 mod hostile;
 mod known;
 mod malware;

@@ -13,13 +13,13 @@ use crate::support::text_of;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn picture(size: &str) -> Vec<u8> {
+pub(super) fn picture(size: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     ffmpeg(folder.path(), &format!("testsrc=size={size}"), "a.png")
 }
 
 /// Waits until as many media wait for a moderator, and returns them.
-async fn waiting(site: &Site, admin: &str, number: usize) -> Vec<Value> {
+pub(super) async fn waiting(site: &Site, admin: &str, number: usize) -> Vec<Value> {
     wait::until(PATIENCE, "media that wait", async || {
         let answer = site.server.admin("GET", "/media/reviews", admin, &Value::Null).await;
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -29,12 +29,12 @@ async fn waiting(site: &Site, admin: &str, number: usize) -> Vec<Value> {
     .await
 }
 
-async fn decide(site: &Site, admin: &str, review: &Value, decision: &str) -> u16 {
+pub(super) async fn decide(site: &Site, admin: &str, review: &Value, decision: &str) -> u16 {
     let path = format!("/media/reviews/{}", review["media"]["digest"].as_str().unwrap());
     site.server.admin("POST", &path, admin, &json!({ "decision": decision })).await.status
 }
 
-async fn view(site: &Site, upload: &str, token: &str) -> Value {
+pub(super) async fn view(site: &Site, upload: &str, token: &str) -> Value {
     site.tus("GET", upload, token, &[], "").await.json().await.unwrap()
 }
 

@@ -32,10 +32,15 @@ impl Site {
         Site::start_with(settings.collect(), None).await
     }
 
+    /// Starts a server with settings of any table. `{media}` in a value is the address of the role media.
     pub(super) async fn start_with(settings: Vec<(String, String)>, data_dir: Option<PathBuf>) -> Site {
         let media = free_address();
         let mut environment = vec![("BARRAGE_MEDIA__LISTEN".to_owned(), format!("[\"{media}\"]"))];
-        environment.extend(settings.into_iter().map(|(name, value)| (format!("BARRAGE_{name}"), value)));
+        environment.extend(
+            settings.into_iter().map(|(name, value)| {
+                (format!("BARRAGE_{name}"), value.replace("{media}", &media.to_string()))
+            }),
+        );
         let folder = data_dir.is_none().then(|| TempDir::new().unwrap());
         let data_dir = data_dir.or_else(|| Some(folder.as_ref()?.path().join("data")));
         let options = ServerOptions { environment, data_dir, ..ServerOptions::default() };
@@ -94,7 +99,9 @@ impl Site {
         let fields = [&[("upload-length", length.as_str())], fields].concat();
         let created = self.tus("POST", "/v1/uploads", token, &fields, "").await;
         assert_eq!(created.status(), 201, "{}", created.text().await.unwrap());
-        created.headers()["location"].to_str().unwrap().to_owned()
+        let location = created.headers()["location"].to_str().unwrap();
+        // Absolute with `media.base_url`.
+        location.strip_prefix(&self.url("")).unwrap_or(location).to_owned()
     }
 
     /// Adds bytes at an offset.

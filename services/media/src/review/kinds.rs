@@ -1,14 +1,14 @@
-//! Which media wait for a moderator.
+//! Which kinds of media wait for somebody's decision.
 
 use barrage_part::{Kind, Setting};
 use barrage_protocol::MediaKind;
 use serde::{Deserialize, Serialize};
 
-/// Which media wait for a moderator before they are shown.
+/// Kinds of media about which a moderator or the hook decides before they are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReviewMode {
-    /// No medium waits for anybody.
+pub enum MediaKinds {
+    /// No medium waits for a decision.
     None,
     /// Pictures and clips wait: what is shown without a click.
     Pictures,
@@ -16,17 +16,17 @@ pub enum ReviewMode {
     All,
 }
 
-impl Setting for ReviewMode {
+impl Setting for MediaKinds {
     const KIND: Kind = Kind::Choice(&["none", "pictures", "all"]);
 }
 
-impl ReviewMode {
+impl MediaKinds {
     /// Whether a medium of this kind waits.
     pub(crate) const fn covers(self, kind: MediaKind) -> bool {
         match self {
-            ReviewMode::None => false,
-            ReviewMode::Pictures => matches!(kind, MediaKind::Image | MediaKind::Video),
-            ReviewMode::All => true,
+            MediaKinds::None => false,
+            MediaKinds::Pictures => matches!(kind, MediaKind::Image | MediaKind::Video),
+            MediaKinds::All => true,
         }
     }
 }

@@ -1,0 +1,137 @@
+//! The task that asks the hook about one medium, and carries out the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrage_http::ApiError;
+use barrage_moderation::{Action, MediaJudgement};
+use barrage_protocol::code::Refusal;
+use barrage_protocol::{Code, Digest};
+
+use super::asking::Asking;
+use super::decide::deny;
+use super::settle::{settle, turn_in_review};
+use super::waiting::{self, Waiting};
+use crate::collect::erase;
+use crate::media::Media;
+use crate::metrics::CheckEnd;
+use crate::spool::Upload;
+use crate::upload::Stage;
+
+/// Time between two questions about one medium while the hook does not answer.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Milliseconds after which a sender may upload a file again that was refused because the hook did not answer. Until then
+/// the removal of the file has not ended.
+const RETRY_MS: u64 = 150_000;
+
+/// What a judgement means for the medium of an upload.
+enum Step {
+    /// The mark in the store says what follows.
+    Decided,
+    /// The upload was refused, and no decision about the medium is kept.
+    Refused,
+    /// The hook is asked again.
+    Again,
+}
+
+/// Begins to ask about the medium of an upload, unless a task of this process asks about it already. The task ends with
+/// the shutdown, and the next process asks again.
+pub(crate) fn begin(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) {
+    let Some(turn) = Asking::turn(media, digest) else { return };
+    let (media, upload) = (Arc::clone(media), Arc::clone(upload));
+    let tasks = media.tasks.clone();
+    tasks.spawn(async move {
+        let asked = tokio::select! {
+            () = media.shutdown.cancelled() => return,
+            asked = ask(&media, &upload, digest) => asked,
+        };
+        drop(turn);
+        match asked {
+            Err(refusal) => {
+                let why = refusal.0.message;
+                tracing::warn!(why, "the answer of the hook could not be kept; it is asked again");
+            }
+            Ok(()) if has_others(&media, digest) => media.decided.notify_one(),
+            Ok(()) => {}
+        }
+    });
+}
+
+/// Whether further uploads of the same file wait in this process.
+fn has_others(media: &Media, digest: Digest) -> bool {
+    media.spool.in_review().iter().any(|upload| upload.stage() == Stage::InReview { digest })
+}
+
+/// Asks until there is a decision, or the upload is gone.
+async fn ask(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result<(), ApiError> {
+    let Some(asking) = &media.asking else { return Ok(()) };
+    while media.spool.knows(upload.head.id) {
+        // A moderator may have decided meanwhile, or another process has asked.
+        let unanswered = waiting::read(media, digest).await?.filter(|waiting| waiting.is_unanswered);
+        let (Some(waiting), Some(record)) = (unanswered, media.record(digest).await?) else {
+            return settle(media, upload, digest).await;
+        };
+        let judgement = asking.judge(media, &record, &upload.head.user).await;
+        match apply(media, upload, waiting, judgement).await? {
+            Step::Decided => return settle(media, upload, digest).await,
+            Step::Refused => return Ok(()),
+            Step::Again => tokio::time::sleep(AGAIN).await,
+        }
+    }
+    Ok(())
+}
+
+async fn apply(
+    media: &Media,
+    upload: &Arc<Upload>,
+    waiting: Waiting,
+    judgement: MediaJudgement,
+) -> Result<Step, ApiError> {
+    let digest = waiting.digest;
+    match judgement {
+        MediaJudgement::Allow => allow(media, waiting).await?,
+        MediaJudgement::Review { reason } => leave(media, waiting, reason).await?,
+        MediaJudgement::Deny { reason } => {
+            tracing::info!(%digest, ?reason, "the hook denied a medium");
+            deny(media, digest).await?;
+        }
+        MediaJudgement::Away { fallback, error } => {
+            tracing::debug!(%digest, error, ?fallback, "the hook did not answer about a medium; its fallback decides");
+            match fallback {
+                Action::Hold => return Ok(Step::Again),
+                Action::Review => leave(media, waiting, None).await?,
+                Action::Refuse => return refuse(media, upload, digest).await.map(|()| Step::Refused),
+                // `mask` is no fallback: the configuration refuses it.
+                Action::Admit | Action::Mask => allow(media, waiting).await?,
+            }
+        }
+    }
+    Ok(Step::Decided)
+}
+
+/// Makes a medium free, unless a moderator looks at it as well.
+async fn allow(media: &Media, waiting: Waiting) -> Result<(), ApiError> {
+    if media.config.review.covers(waiting.kind) {
+        return leave(media, waiting, None).await;
+    }
+    waiting::remove(media, waiting.digest).await
+}
+
+/// Leaves a medium to a moderator.
+async fn leave(media: &Media, waiting: Waiting, reason: Option<String>) -> Result<(), ApiError> {
+    waiting::put(media, &Waiting { is_unanswered: false, reason, ..waiting }).await
+}
+
+/// Refuses an upload because the hook did not answer. That is no denial: the file may be uploaded again.
+async fn refuse(media: &Media, upload: &Arc<Upload>, digest: Digest) -> Result<(), ApiError> {
+    let mut refusal = Refusal::new(Code::Unavailable, "files cannot be judged now; upload it again later");
+    refusal.retry_after_ms = Some(RETRY_MS);
+    {
+        let Some(_turn) = turn_in_review(upload, digest).await else { return Ok(()) };
+        media.metrics.checked(CheckEnd::Refused);
+        media.refuse(upload, refusal).await?;
+    }
+    // After a crash in between, the mark stays: nobody can send the medium, and it is collected as an unused one.
+    erase(media, digest).await?;
+    waiting::remove(media, digest).await
+}
