@@ -32,7 +32,7 @@ use crate::record::MediaRecord;
 use crate::review::Asking;
 use crate::scan::Scanner;
 use crate::spool::{Spool, SpoolLimits, Upload};
-use crate::upload::{Stage, Streams, UploadHead};
+use crate::upload::{Received, Stage, Streams, UploadHead, check_length};
 use crate::uses::Uses;
 
 /// Records that are kept in memory, about 1 KB each; the one unused for the longest makes room.
@@ -149,23 +149,52 @@ impl Media {
     pub(crate) async fn give_up(&self, upload: &Arc<Upload>) {
         self.forget(upload).await;
         if upload.uncount() {
-            self.give_back(&upload.head, upload.received().bytes).await;
+            self.give_back(&upload.head, upload.length(), upload.received().bytes).await;
         }
     }
 
     /// Gives the bytes of an upload back to the quotas of a day.
-    pub(crate) async fn give_back(&self, head: &UploadHead, arrived_bytes: u64) {
+    pub(crate) async fn give_back(&self, head: &UploadHead, bytes: u64, arrived_bytes: u64) {
         let age_ms = barrage_clock::unix_ms().saturating_sub(head.created_ms);
-        let (user, address, bytes) = (&head.user, head.address, head.length);
+        let (user, address) = (&head.user, head.address);
         let age = Duration::from_millis(age_ms);
         self.quotas.give_back(Counted { user, address, bytes, arrived_bytes, age }).await;
+    }
+
+    /// Sets the length of an upload that was created without one, and gives back the rest of what was reserved. The
+    /// caller has the turn.
+    ///
+    /// # Errors
+    /// A refusal of a length that is not the one stated before, and of one that does not fit.
+    pub(crate) async fn state_length(
+        &self,
+        upload: &Arc<Upload>,
+        received: Received,
+        length: u64,
+    ) -> Result<(), ApiError> {
+        match upload.stated() {
+            Some(stated) if stated == length => return Ok(()),
+            Some(stated) => {
+                let message = format!("Upload-Length: the upload has {stated} bytes, as was stated before");
+                return Err(ApiError::new(Code::BadRequest, message));
+            }
+            None => check_length(length, received, upload.head.length)?,
+        }
+        let (spool, stated) = (Arc::clone(&self.spool), Arc::clone(upload));
+        let written = tokio::task::spawn_blocking(move || spool.set_length(&stated, length)).await;
+        written.map_err(disk)?.map_err(disk)?;
+        let UploadHead { user, address, length: reserved, created_ms, .. } = &upload.head;
+        let age = Duration::from_millis(barrage_clock::unix_ms().saturating_sub(*created_ms));
+        let counted = Counted { user, address: *address, bytes: *reserved, arrived_bytes: length, age };
+        self.quotas.give_back_rest(counted).await;
+        Ok(())
     }
 
     /// Ends an upload by a refusal, and gives its bytes of the day back.
     pub(crate) async fn refuse(&self, upload: &Arc<Upload>, refusal: Refusal) -> Result<(), ApiError> {
         self.set_stage(upload, Stage::Refused { refusal }).await?;
         if upload.uncount() {
-            self.give_back(&upload.head, upload.head.length).await;
+            self.give_back(&upload.head, upload.length(), upload.length()).await;
         }
         Ok(())
     }

@@ -117,6 +117,16 @@ impl Quotas {
         }
     }
 
+    /// Gives back the bytes of an upload that can never arrive: its client has stated a length below what was reserved.
+    /// `arrived_bytes` is that length.
+    pub(crate) async fn give_back_rest(&self, counted: Counted<'_>) {
+        let rest = units_of(counted.bytes).saturating_sub(units_of(counted.arrived_bytes));
+        let counts = [Some(self.of_user(counted.user)), counted.address.map(|it| self.of_address(it))];
+        for count in counts.into_iter().flatten() {
+            self.give_back_units(&count, rest, counted.age).await;
+        }
+    }
+
     async fn give_back_units(&self, count: &Count<'_>, units: u32, age: Duration) {
         let key = QuotaKey { purpose: count.purpose, subject: count.subject.clone() };
         self.quota.give_back(&key, units, count.rule, age, self.origin.elapsed()).await;

@@ -157,7 +157,7 @@ async fn make(
     };
     let writing = async {
         mark(media, upload, digest, checked.kind).await?;
-        store::write(media, digest, upload.head.length, checked).await?;
+        store::write(media, digest, upload.length(), checked).await?;
         refer(media, upload, digest).await
     };
     tokio::select! {

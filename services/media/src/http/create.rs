@@ -105,7 +105,7 @@ async fn create(
     let upload = match admit(media, head) {
         Ok(upload) => upload,
         Err(refusal) => {
-            media.give_back(&counted, 0).await;
+            media.give_back(&counted, counted.length, 0).await;
             return Err(refusal);
         }
     };
@@ -133,6 +133,7 @@ fn head(
         id,
         user,
         length,
+        is_deferred: wanted.is_deferred,
         metadata: wanted.metadata.clone(),
         is_part: wanted.concat == Concat::Part,
         parts,

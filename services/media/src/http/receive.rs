@@ -28,6 +28,8 @@ pub(super) struct Patch {
     pub(super) offset: u64,
     /// Length of the body, if the request states it.
     pub(super) body_bytes: Option<u64>,
+    /// Length of the whole upload, if the request states it.
+    pub(super) length: Option<u64>,
     pub(super) checksum: Option<Checksum>,
 }
 
@@ -43,7 +45,7 @@ pub(super) fn has_bytes(headers: &HeaderMap) -> bool {
 pub(super) fn patch(headers: &HeaderMap, offset: u64, body: &Body) -> Result<Patch, ApiError> {
     let stated = number(headers, "content-length")?;
     let body_bytes = stated.or_else(|| HttpBody::size_hint(body).exact());
-    Ok(Patch { offset, body_bytes, checksum: Checksum::read(headers)? })
+    Ok(Patch { offset, body_bytes, length: None, checksum: Checksum::read(headers)? })
 }
 
 /// Adds the body of a request to an upload. Returns the bytes that the upload has then.
@@ -56,13 +58,17 @@ pub(super) async fn receive(
     let received = upload.received();
     if received.has_all {
         // No turn: it would end the check.
-        check_patch(&upload.head, received, patch.offset, patch.body_bytes)?;
+        check_patch(&upload.head, upload.length(), received, patch.offset, patch.body_bytes)?;
         return Ok(received.bytes);
     }
     // The turn comes before the place: it ends the older request of the same upload, which frees its stream.
     let Some(turn) = upload.turn().await else { return Err(overtaken()) };
     let received = upload.received();
-    let left = check_patch(&upload.head, received, patch.offset, patch.body_bytes)?;
+    check_patch(&upload.head, upload.length(), received, patch.offset, patch.body_bytes)?;
+    if let Some(length) = patch.length.filter(|_| !received.has_all) {
+        media.state_length(upload, received, length).await?;
+    }
+    let left = check_patch(&upload.head, upload.length(), received, patch.offset, patch.body_bytes)?;
     if received.has_all {
         return Ok(received.bytes);
     }
@@ -76,7 +82,7 @@ pub(super) async fn receive(
     // A crash of the disk's side may have taken bytes since; the mark decides.
     let on_disk = Received { bytes: file.progress().bytes, has_all: false };
     upload.set_received(on_disk.bytes);
-    check_patch(&upload.head, on_disk, patch.offset, patch.body_bytes)?;
+    check_patch(&upload.head, upload.length(), on_disk, patch.offset, patch.body_bytes)?;
     let mut writer = Writer::new(media, upload, file, patch.checksum);
     let end = writer.fill(body, left, &turn).await;
     let (end, file) = writer.close(end).await?;
@@ -85,7 +91,7 @@ pub(super) async fn receive(
     let bytes = file.progress().bytes;
     upload.set_received(bytes);
     match end {
-        StreamEnd::Complete if bytes == upload.head.length => finish(media, upload, file, turn).await?,
+        StreamEnd::Complete if upload.stated() == Some(bytes) => finish(media, upload, file, turn).await?,
         StreamEnd::Complete => {}
         end => return Err(refused(end)),
     }

@@ -13,11 +13,13 @@ use crate::upload::{Algorithm, one};
 
 /// Version of tus that the server speaks.
 const VERSION: &str = "1.0.0";
-const EXTENSIONS: &str = "creation,creation-with-upload,checksum,expiration,termination,concatenation";
+const EXTENSIONS: &str =
+    "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation";
 
 const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 pub(super) const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+pub(super) const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
 pub(super) const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub(super) const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 pub(super) const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
@@ -25,10 +27,11 @@ pub(super) const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-ex
 /// Methods, request fields and answer fields that a page of another origin may use.
 pub(super) const METHODS: [Method; 5] =
     [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
-pub(super) const REQUEST_FIELDS: [&str; 9] = [
+pub(super) const REQUEST_FIELDS: [&str; 10] = [
     "tus-resumable",
     "x-http-method-override",
     "upload-length",
+    "upload-defer-length",
     "upload-offset",
     "upload-metadata",
     "upload-concat",
@@ -36,7 +39,7 @@ pub(super) const REQUEST_FIELDS: [&str; 9] = [
     "range",
     "if-range",
 ];
-pub(super) const ANSWER_FIELDS: [&str; 13] = [
+pub(super) const ANSWER_FIELDS: [&str; 14] = [
     "location",
     "tus-resumable",
     "tus-version",
@@ -44,6 +47,7 @@ pub(super) const ANSWER_FIELDS: [&str; 13] = [
     "tus-max-size",
     "tus-checksum-algorithm",
     "upload-length",
+    "upload-defer-length",
     "upload-offset",
     "upload-metadata",
     "upload-concat",

@@ -11,7 +11,7 @@ use barrage_protocol::Code;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::caller::caller;
-use super::receive::{PATCH_TYPE, has_bytes, patch, receive};
+use super::receive::{PATCH_TYPE, Patch, has_bytes, patch, receive};
 use super::tus;
 use super::view::UploadView;
 use crate::error::no_upload;
@@ -46,7 +46,10 @@ pub(super) async fn offset(
     let mut answer = StatusCode::OK.into_response();
     let fields = answer.headers_mut();
     fields.insert(tus::UPLOAD_OFFSET, HeaderValue::from(upload.received().bytes));
-    fields.insert(tus::UPLOAD_LENGTH, HeaderValue::from(upload.head.length));
+    match upload.stated() {
+        Some(length) => fields.insert(tus::UPLOAD_LENGTH, HeaderValue::from(length)),
+        None => fields.insert(tus::UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
+    };
     fields.insert(tus::UPLOAD_EXPIRES, tus::http_date(upload.head.expires_ms));
     let metadata = Some(&upload.head.metadata.text).filter(|text| !text.is_empty());
     fields.extend(metadata.and_then(|text| Some((tus::UPLOAD_METADATA, HeaderValue::from_str(text).ok()?))));
@@ -109,7 +112,7 @@ async fn try_append(
     }
     let offset = number(headers, "upload-offset")?;
     let offset = offset.ok_or_else(|| ApiError::new(Code::BadRequest, "send the offset as Upload-Offset"))?;
-    let patch = patch(headers, offset, &body)?;
+    let patch = Patch { length: number(headers, "upload-length")?, ..patch(headers, offset, &body)? };
     // A task of its own: when the connection breaks, what has arrived is written still.
     let (owner, continued) = (Arc::clone(media), Arc::clone(&upload));
     let received = media.tasks.spawn(async move { receive(&owner, &continued, patch, body).await });

@@ -19,8 +19,9 @@ pub(crate) struct UploadView {
     state: State,
     /// Bytes that have arrived.
     offset: u64,
-    /// Bytes of the whole upload.
-    length: u64,
+    /// Bytes of the whole upload; absent while its client has not stated them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<u64>,
     /// Unix time in milliseconds after which the upload is forgotten; its medium stays.
     expires_ms: u64,
     /// Name of the file, without folders.
@@ -79,7 +80,7 @@ impl UploadView {
             id: head.id.to_string(),
             state,
             offset: upload.received().bytes,
-            length: head.length,
+            length: upload.stated(),
             expires_ms: head.expires_ms,
             name: head.metadata.name.clone(),
             media: view,

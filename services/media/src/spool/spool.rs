@@ -85,7 +85,7 @@ impl Spool {
     pub(crate) fn admit(&self, head: UploadHead) -> Result<Arc<Upload>, NoRoom> {
         let mut uploads = self.uploads.lock();
         let kept = uploads.values().filter(|upload| upload.has_data());
-        let bytes = kept.map(|upload| upload.head.length).fold(head.length, u64::saturating_add);
+        let bytes = kept.map(|upload| upload.length()).fold(head.length, u64::saturating_add);
         let is_open = |upload: &&Arc<Upload>| {
             upload.head.user == head.user && matches!(upload.stage(), Stage::Receiving | Stage::Whole)
         };
@@ -107,6 +107,14 @@ impl Spool {
     pub(crate) fn create(&self, upload: &Upload) -> std::io::Result<()> {
         drop(SpoolFile::open(&self.folder, upload.head.id)?);
         files::write_json(&Part::Head.of(&self.folder, upload.head.id), &upload.head)
+    }
+
+    /// Writes the length of an upload that was created without one. Blocks; the caller has the turn.
+    pub(crate) fn set_length(&self, upload: &Upload, length: u64) -> std::io::Result<()> {
+        let head = UploadHead { length, is_deferred: false, ..upload.head.clone() };
+        files::write_json(&Part::Head.of(&self.folder, upload.head.id), &head)?;
+        upload.set_length(length);
+        Ok(())
     }
 
     /// Opens the files of an upload. Blocks; the caller has the turn.
@@ -140,7 +148,7 @@ impl Spool {
     pub(crate) fn unended(&self) -> Vec<Arc<Upload>> {
         let uploads = self.uploads.lock();
         let is_unended = |upload: &&Arc<Upload>| {
-            upload.stage() == Stage::Receiving && upload.received().bytes == upload.head.length
+            upload.stage() == Stage::Receiving && upload.stated() == Some(upload.received().bytes)
         };
         uploads.values().filter(is_unended).cloned().collect()
     }
@@ -227,6 +235,7 @@ mod tests {
             id: UploadId::new([id; 16]),
             user: user.parse().unwrap(),
             length,
+            is_deferred: false,
             metadata: Metadata::parse("filename YS5wbmc=").unwrap(),
             is_part: false,
             parts: Vec::new(),
@@ -289,6 +298,21 @@ mod tests {
         left.sort();
         let own = ["data", "head", "mark"].map(|extension| format!("{}.{extension}", whole.head.id));
         assert_eq!(left, [&own[..], &["notes.txt".to_owned()]].concat());
+    }
+
+    #[test]
+    fn length_that_is_stated_late_survives_a_restart_and_frees_the_rest_of_its_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path(), LIMITS).unwrap();
+        let upload = begin(&spool, UploadHead { is_deferred: true, ..head(1, "ann", 900) });
+        assert_eq!((upload.stated(), upload.length()), (None, 900));
+        assert_eq!(spool.admit(head(2, "bob", 200)).unwrap_err(), NoRoom::Bytes);
+        spool.set_length(&upload, 10).unwrap();
+        spool.admit(head(2, "bob", 200)).unwrap();
+        drop(spool);
+        let spool = Spool::open(folder.path(), LIMITS).unwrap();
+        let upload = spool.find(upload.head.id, &"ann".parse().unwrap()).unwrap();
+        assert_eq!((upload.stated(), upload.length()), (Some(10), 10));
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::upload::{Received, Stage, UploadHead};
 pub(crate) struct Upload {
     pub(crate) head: UploadHead,
     received_bytes: AtomicU64,
+    /// Length of the whole upload; 0 while the client has not stated it.
+    stated_bytes: AtomicU64,
     stage: Mutex<Stage>,
     /// Whether its bytes of the day are counted still, and may be given back.
     is_counted: AtomicBool,
@@ -34,6 +36,7 @@ pub(crate) struct Turn {
 impl Upload {
     pub(crate) fn new(head: UploadHead, received_bytes: u64, stage: Stage) -> Arc<Self> {
         Arc::new(Upload {
+            stated_bytes: AtomicU64::new(if head.is_deferred { 0 } else { head.length }),
             head,
             received_bytes: AtomicU64::new(received_bytes),
             is_counted: AtomicBool::new(stage.is_open()),
@@ -47,6 +50,21 @@ impl Upload {
     pub(crate) fn received(&self) -> Received {
         let bytes = self.received_bytes.load(Ordering::Acquire);
         Received { bytes, has_all: self.stage.lock().has_all_bytes() }
+    }
+
+    /// Returns the length of the whole upload; `None` while the client has not stated it.
+    pub(crate) fn stated(&self) -> Option<u64> {
+        Some(self.stated_bytes.load(Ordering::Acquire)).filter(|bytes| *bytes > 0)
+    }
+
+    /// Returns the bytes that the upload may have: its length, or what is reserved for it.
+    pub(crate) fn length(&self) -> u64 {
+        self.stated().unwrap_or(self.head.length)
+    }
+
+    /// Sets the length of an upload that was created without one.
+    pub(crate) fn set_length(&self, length: u64) {
+        self.stated_bytes.store(length, Ordering::Release);
     }
 
     pub(crate) fn set_received(&self, bytes: u64) {
@@ -91,6 +109,7 @@ mod tests {
             id: UploadId::new([0; 16]),
             user: "ann".parse().unwrap(),
             length: 10,
+            is_deferred: false,
             metadata: Metadata::default(),
             is_part: false,
             parts: Vec::new(),

@@ -9,12 +9,17 @@ use super::metadata::Metadata;
 
 /// Maximum parts that one upload is joined from.
 pub(crate) const PARTS_MAX: usize = 8;
+/// Bytes that are reserved for an upload whose length the client states later, such as a voice note that is being
+/// recorded: it may have no more.
+const DEFERRED_BYTES_MAX: u64 = 16 << 20;
 
 /// What a `POST /v1/uploads` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Creation {
-    /// Length of the whole upload in bytes; 0 for an upload that is joined from parts.
+    /// Length of the whole upload in bytes; 0 for an upload that is joined from parts, and the reserved bytes for one
+    /// whose length is stated later.
     pub(crate) length: u64,
+    pub(crate) is_deferred: bool,
     pub(crate) metadata: Metadata,
     pub(crate) concat: Concat,
 }
@@ -32,11 +37,11 @@ pub(crate) enum Concat {
 
 /// Reads the header fields of a creation.
 pub(crate) fn creation(headers: &HeaderMap, bytes_max: u64) -> Result<Creation, Refusal> {
-    if headers.contains_key("upload-defer-length") {
-        return Err(bad(
-            "the length must be known at the creation: send Upload-Length, not Upload-Defer-Length",
-        ));
-    }
+    let is_deferred = match one(headers, "upload-defer-length")? {
+        None => false,
+        Some("1") => true,
+        Some(_) => return Err(bad("Upload-Defer-Length must be 1")),
+    };
     let metadata = Metadata::parse(one(headers, "upload-metadata")?.unwrap_or_default())?;
     let concat = match one(headers, "upload-concat")? {
         None => Concat::Whole,
@@ -44,9 +49,17 @@ pub(crate) fn creation(headers: &HeaderMap, bytes_max: u64) -> Result<Creation, 
         Some(text) => Concat::Final(parts(text)?),
     };
     let length = number(headers, "upload-length")?;
+    if is_deferred {
+        if length.is_some() || concat != Concat::Whole {
+            let message =
+                "send Upload-Length or Upload-Defer-Length; a part and a join have no deferred length";
+            return Err(bad(message));
+        }
+        return Ok(Creation { length: bytes_max.min(DEFERRED_BYTES_MAX), is_deferred, metadata, concat });
+    }
     if matches!(concat, Concat::Final(_)) {
         return match length {
-            None => Ok(Creation { length: 0, metadata, concat }),
+            None => Ok(Creation { length: 0, is_deferred, metadata, concat }),
             Some(_) => {
                 Err(bad("an upload that is joined from parts has their length: leave Upload-Length out"))
             }
@@ -59,7 +72,7 @@ pub(crate) fn creation(headers: &HeaderMap, bytes_max: u64) -> Result<Creation, 
             let message = format!("an upload may have {bytes_max} bytes (media.upload_bytes_max)");
             Err(Refusal::new(Code::TooLarge, message))
         }
-        Some(length) => Ok(Creation { length, metadata, concat }),
+        Some(length) => Ok(Creation { length, is_deferred, metadata, concat }),
     }
 }
 
@@ -144,9 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn deferred_length_is_refused_with_the_remedy() {
-        let refusal = parse(&[("upload-defer-length", "1")]).unwrap_err();
-        assert!(refusal.message.contains("Upload-Length"), "{}", refusal.message);
+    fn deferred_length_reserves_bytes_and_excludes_a_stated_one() {
+        let deferred = parse(&[("upload-defer-length", "1")]).unwrap();
+        assert_eq!((deferred.length, deferred.is_deferred), (1_000, true));
+        for (name, value) in
+            [("upload-length", "5"), ("upload-concat", "partial"), ("upload-defer-length", "1")]
+        {
+            let refused = parse(&[("upload-defer-length", "1"), (name, value)]);
+            assert_eq!(refused.unwrap_err().code, Code::BadRequest, "{name}");
+        }
+        assert_eq!(parse(&[("upload-defer-length", "0")]).unwrap_err().code, Code::BadRequest);
     }
 
     #[test]

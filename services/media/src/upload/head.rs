@@ -58,15 +58,18 @@ impl From<UploadId> for String {
     }
 }
 
-/// The parts of an upload that never change. Kept in a file beside its bytes.
+/// What is known of an upload at its creation. Kept in a file beside its bytes, with a length that was stated later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UploadHead {
     pub(crate) id: UploadId,
     /// The user who may see and continue the upload.
     pub(crate) user: UserId,
-    /// Length of the whole upload in bytes.
+    /// Length of the whole upload in bytes; of one whose length is not stated yet, the bytes that it may have.
     pub(crate) length: u64,
+    /// Whether the client states the length later (`Upload-Defer-Length`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_deferred: bool,
     pub(crate) metadata: Metadata,
     /// Whether the upload is a part of one that is joined later.
     pub(crate) is_part: bool,

@@ -13,6 +13,6 @@ pub(crate) use form::{Concat, Creation, creation, number, one};
 pub(crate) use head::{Stage, UploadHead, UploadId};
 #[cfg(test)]
 pub(crate) use metadata::Metadata;
-pub(crate) use patch::{Received, check_patch};
+pub(crate) use patch::{Received, check_length, check_patch};
 pub(crate) use rate_floor::{Pace, RateFloor};
 pub(crate) use streams::{StreamKind, Streams};

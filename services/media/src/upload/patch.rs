@@ -14,10 +14,11 @@ pub(crate) struct Received {
     pub(crate) has_all: bool,
 }
 
-/// Checks the offset that a request names, and the length of its body if the request states it. Returns the bytes that
-/// may arrive.
+/// Checks the offset that a request names, and the length of its body if the request states it. `length` is that of the
+/// whole upload, or the bytes that are reserved for it. Returns the bytes that may arrive.
 pub(crate) fn check_patch(
     head: &UploadHead,
+    length: u64,
     received: Received,
     offset: u64,
     body_bytes: Option<u64>,
@@ -33,15 +34,29 @@ pub(crate) fn check_patch(
         );
         return Err(Refusal::new(Code::Conflict, message));
     }
-    let left = head.length.saturating_sub(received.bytes);
+    let left = length.saturating_sub(received.bytes);
     if body_bytes.is_some_and(|bytes| bytes > left) {
-        let message = format!("the upload takes {left} more bytes; its length was stated at the creation");
+        let message = format!("the upload takes {left} more bytes; it has {length} in all");
         return Err(Refusal::new(Code::TooLarge, message));
     }
     if received.has_all && body_bytes != Some(0) {
         return Err(Refusal::new(Code::Conflict, "the upload has all its bytes"));
     }
     Ok(left)
+}
+
+/// Checks the length that a request states for an upload that was created without one.
+pub(crate) fn check_length(length: u64, received: Received, reserved: u64) -> Result<(), Refusal> {
+    if length == 0 || length < received.bytes {
+        let message =
+            format!("Upload-Length: the upload has {} bytes already, and at least one", received.bytes);
+        return Err(Refusal::new(Code::BadRequest, message));
+    }
+    if length > reserved {
+        let message = format!("an upload that was created without a length may have {reserved} bytes");
+        return Err(Refusal::new(Code::TooLarge, message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -56,6 +71,7 @@ mod tests {
             id: UploadId::new([0; 16]),
             user: "ann".parse().unwrap(),
             length,
+            is_deferred: false,
             metadata: Metadata::default(),
             is_part: false,
             parts: Vec::new(),
@@ -67,7 +83,19 @@ mod tests {
 
     fn code(length: u64, bytes: u64, offset: u64, body: Option<u64>) -> Option<Code> {
         let received = Received { bytes, has_all: bytes == length };
-        check_patch(&head(length), received, offset, body).err().map(|refusal| refusal.code)
+        check_patch(&head(length), length, received, offset, body).err().map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn length_that_is_stated_late_is_no_less_than_what_is_there_and_no_more_than_is_reserved() {
+        let check = |length| {
+            check_length(length, Received { bytes: 50, has_all: false }, 100).err().map(|it| it.code)
+        };
+        assert_eq!((check(50), check(100)), (None, None));
+        assert_eq!(
+            (check(49), check(0), check(101)),
+            (Some(Code::BadRequest), Some(Code::BadRequest), Some(Code::TooLarge))
+        );
     }
 
     #[test]
@@ -91,7 +119,7 @@ mod tests {
     #[test]
     fn joined_upload_takes_no_bytes() {
         let joined = UploadHead { parts: vec![UploadId::new([1; 16])], ..head(10) };
-        let refused = check_patch(&joined, Received { bytes: 10, has_all: true }, 10, Some(0));
+        let refused = check_patch(&joined, 10, Received { bytes: 10, has_all: true }, 10, Some(0));
         assert_eq!(refused.unwrap_err().code, Code::Forbidden);
     }
 
@@ -108,7 +136,7 @@ mod tests {
             for (offset, body, states_length) in requests {
                 let received = Received { bytes, has_all: bytes == length };
                 let stated = states_length.then_some(body);
-                if let Ok(left) = check_patch(&head, received, offset, stated) {
+                if let Ok(left) = check_patch(&head, length, received, offset, stated) {
                     let taken = body.min(left);
                     prop_assert!(!states_length || taken == body);
                     row.push((offset, taken));

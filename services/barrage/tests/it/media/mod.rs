@@ -5,6 +5,7 @@ mod clients;
 mod collection;
 mod covers;
 mod cuts;
+mod deferred;
 mod delivery;
 mod emotes;
 mod hook;
