@@ -19,9 +19,9 @@ pub use group::{
     MemberView, MembersPage,
 };
 pub use letter::{
-    LETTERS_MAX, LetterAnswer, LetterKind, LetterOutcome, LetterPackage, LetterPackageAnswer,
-    LetterReportAnswer, LetterReportRequest, LetterRequest, MENTIONS_MAX, PlaceRequest, READS_MAX, ReadPlace,
-    ReadsRequest,
+    FILE_NAME_CHARS_MAX, LETTERS_MAX, LetterAnswer, LetterKind, LetterOutcome, LetterPackage,
+    LetterPackageAnswer, LetterReportAnswer, LetterReportRequest, LetterRequest, MENTIONS_MAX, PlaceRequest,
+    READS_MAX, ReadPlace, ReadsRequest,
 };
 pub use member::{Folder, Notify, Preferences, Receipts, Role, View, WritePolicy};
 pub use push::{

@@ -11,6 +11,8 @@ pub const LETTERS_MAX: usize = 64;
 pub const READS_MAX: usize = 100;
 /// Maximum number of mentions in one item.
 pub const MENTIONS_MAX: usize = 20;
+/// Maximum characters of the name of a file.
+pub const FILE_NAME_CHARS_MAX: usize = 120;
 
 /// Kind of what a sender writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +84,9 @@ pub enum LetterRequest {
         id: MessageId,
         /// Reference to a medium of the sender.
         media: MediaReference,
+        /// Name of the file as readers see it, at most 120 characters, cleaned and moderated as the text of a letter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file_name: Option<String>,
         /// Text below the file, cleaned as the text of a letter.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,

@@ -2,7 +2,7 @@
 
 use barrage_inbox::Letter;
 use barrage_protocol::code::Refusal;
-use barrage_protocol::inbox::{LetterKind, LetterRequest, MENTIONS_MAX};
+use barrage_protocol::inbox::{FILE_NAME_CHARS_MAX, LetterKind, LetterRequest, MENTIONS_MAX};
 use barrage_protocol::{Code, MediaKind, MediaView, Sequence, UserId};
 use barrage_token::Identity;
 use serde::Serialize;
@@ -19,6 +19,8 @@ pub(super) struct Draft<'a> {
     pub(super) request: &'a LetterRequest,
     /// Cleaned text; `None` for a sticker, and for a picture or a file without one.
     pub(super) text: Option<CleanText>,
+    /// Cleaned name of a file, which moderation may replace as well.
+    pub(super) file_name: Option<CleanText>,
     /// The medium without addresses, which readers get when they read.
     pub(super) media: Option<MediaView>,
 }
@@ -36,6 +38,8 @@ struct Body<'a> {
     sticker: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     media: Option<&'a MediaView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_name: Option<&'a CleanText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply_to: Option<u64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -63,13 +67,23 @@ pub(super) fn check(request: &LetterRequest, chars_max: usize) -> Result<Draft<'
             Some(cleaned(text, chars_max)?)
         }
     };
-    Ok(Draft { request, text, media: None })
+    let file_name = match request {
+        LetterRequest::File { file_name: Some(name), .. } => {
+            Some(cleaned_as("file_name", name, FILE_NAME_CHARS_MAX)?)
+        }
+        _ => None,
+    };
+    Ok(Draft { request, text, file_name, media: None })
 }
 
 fn cleaned(text: &str, chars_max: usize) -> Result<CleanText, Refusal> {
+    cleaned_as("text", text, chars_max)
+}
+
+fn cleaned_as(field: &'static str, text: &str, chars_max: usize) -> Result<CleanText, Refusal> {
     CleanText::new(text, chars_max).map_err(|error| {
         let refusal = Refusal::new(Code::BadText, error.to_string());
-        Refusal { limit: error.limit("text").map(Box::new), ..refusal }
+        Refusal { limit: error.limit(field).map(Box::new), ..refusal }
     })
 }
 
@@ -127,6 +141,7 @@ impl Draft<'_> {
             text: self.text.as_ref(),
             sticker,
             media: self.media.as_ref(),
+            file_name: self.file_name.as_ref(),
             reply_to: self.request.reply_to(),
             mentions: self.named(),
         };
@@ -212,6 +227,10 @@ mod tests {
                 (Some(Code::BadText), Some(Code::BadText))
             );
         }
+        let named =
+            |name: &str| code(&json!({ "type": "file", "id": "m1", "media": "a.b", "file_name": name }));
+        assert_eq!(named("notes.pdf"), None);
+        assert_eq!((named("\u{200b}"), named(&"x".repeat(121))), (Some(Code::BadText), Some(Code::BadText)));
         for position in [0, 1_u64 << 53, u64::MAX] {
             let reply = json!({ "type": "text", "id": "m1", "text": "hi", "reply_to": position });
             assert_eq!(code(&reply), Some(Code::BadRequest), "{position}");

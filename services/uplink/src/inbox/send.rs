@@ -7,7 +7,7 @@ use barrage_flow::Rate;
 use barrage_inbox::{ConversationId, Event, Kind, Refusal as Reason, Role as GroupRole, Standing};
 use barrage_moderation::{Candidate, Outcome};
 use barrage_protocol::code::Refusal;
-use barrage_protocol::inbox::{LETTERS_MAX, LetterAnswer, LetterOutcome, LetterRequest};
+use barrage_protocol::inbox::{FILE_NAME_CHARS_MAX, LETTERS_MAX, LetterAnswer, LetterOutcome, LetterRequest};
 use barrage_protocol::{Class, Code, RoomId, UserId};
 use barrage_store::{Membership, Terms};
 use barrage_token::{Identity, Role};
@@ -226,12 +226,18 @@ impl InboxControl {
         let attributes = by.attrs.as_deref().filter(|_| self.moderator.hook_breaker().is_some());
         let attributes =
             attributes.map(|attrs| serde_json::to_string(attrs).unwrap_or_default()).unwrap_or_default();
-        for draft in drafts {
-            let Some(text) = &draft.text else { continue };
+        let chars_max = self.config.text_chars_max;
+        let texts = drafts.iter_mut().flat_map(|draft| {
+            let texts = [(&mut draft.text, chars_max), (&mut draft.file_name, FILE_NAME_CHARS_MAX)];
+            let id = draft.request.id();
+            texts.map(|(text, chars_max)| (id, text, chars_max))
+        });
+        for (id, place_of_text, chars_max) in texts {
+            let Some(text) = &place_of_text else { continue };
             let candidate = Candidate {
                 room: place,
                 user: &by.user,
-                id: draft.request.id(),
+                id,
                 name: &by.name,
                 role: by.role.label(),
                 attributes: &attributes,
@@ -251,8 +257,8 @@ impl InboxControl {
             match decision.outcome {
                 Outcome::Admit => {}
                 Outcome::Masked(text) => {
-                    let masked = CleanText::new(&text, self.config.text_chars_max);
-                    draft.text = Some(masked.map_err(|e| Refusal::new(Code::BadText, e.to_string()))?);
+                    let masked = CleanText::new(&text, chars_max);
+                    *place_of_text = Some(masked.map_err(|e| Refusal::new(Code::BadText, e.to_string()))?);
                 }
                 Outcome::Held(hit) | Outcome::Review(hit, _) | Outcome::Refused(hit) => {
                     return Err(text_refusal(&hit));

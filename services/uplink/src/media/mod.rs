@@ -45,14 +45,25 @@ impl MediaLinks {
         Ok(media)
     }
 
-    /// Returns the picture that a sender refers to, with addresses.
+    /// Returns the picture or clip that a sender refers to, with addresses.
     ///
     /// # Errors
-    /// As [`MediaLinks::resolve`], and for a medium of another kind.
+    /// As [`MediaLinks::resolve`], for a medium of another kind, and for a clip without a cover: the list, the stage and the
+    /// moderators of a room see the cover.
     pub(crate) fn picture(&self, reference: &MediaReference, by: &UserId) -> Result<MediaView, Refusal> {
         let media = self.resolve(reference, by)?;
-        if media.kind != MediaKind::Image {
-            return Err(Refusal::new(Code::BadRequest, "media: a room takes pictures and stickers alone"));
+        let has_cover = media.variants.first().is_some_and(|form| form.media_type.starts_with("image/"));
+        match media.kind {
+            MediaKind::Image => {}
+            MediaKind::Video if has_cover => {}
+            MediaKind::Video => {
+                let message = "media: a clip in a room needs a cover; ask for its reference with `cover`";
+                return Err(Refusal::new(Code::BadRequest, message));
+            }
+            MediaKind::Audio | MediaKind::File => {
+                let message = "media: a room takes pictures, stickers and clips alone";
+                return Err(Refusal::new(Code::BadRequest, message));
+            }
         }
         Ok(self.keys()?.with_addresses(&media, now_secs()))
     }

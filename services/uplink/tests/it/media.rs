@@ -77,14 +77,25 @@ async fn room_has_no_pictures_until_it_says_so_and_then_those_of_their_senders()
     assert_eq!(post(&site, ("bob", Role::Viewer), "b3", "", &own).await, refused("forbidden", ""));
     let old = reference(&site, picture(MediaKind::Image, false), REFERENCE_SECS);
     assert_eq!(post(&site, ANN, "b4", "", &old).await, refused("bad_request", ""));
-    let clip = reference(&site, picture(MediaKind::Video, false), 0);
-    assert_eq!(post(&site, ANN, "b5", "", &clip).await, refused("bad_request", ""));
+    let covered = picture(MediaKind::Video, false);
+    let bare = MediaVariant {
+        name: "original".into(),
+        media_type: "video/mp4".into(),
+        length: 9,
+        url: String::new(),
+    };
+    let clip = reference(&site, MediaView { variants: vec![bare], ..covered.clone() }, 0);
+    assert_eq!(post(&site, ANN, "b5", "", &clip).await, refused("bad_request", ""), "without a cover");
+    let sound = reference(&site, picture(MediaKind::Audio, false), 0);
+    assert_eq!(post(&site, ANN, "b7", "", &sound).await, refused("bad_request", ""));
+    let clip = reference(&site, covered, 0);
+    assert_eq!(post(&site, ANN, "b8", "", &clip).await, shown, "a clip with a cover");
     let forged = MediaReference::parse(&own.as_str().replace('.', "A.")).unwrap();
     assert_eq!(post(&site, ANN, "b6", "", &forged).await, refused("bad_request", ""));
     let bodies: Vec<Value> =
         site.messages().await.iter().map(|message| serde_json::from_slice(&message.body).unwrap()).collect();
     let bodies: Vec<_> = bodies.iter().filter(|body| body["type"] == "chat").collect();
-    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies.len(), 3);
     let media = &bodies[1]["media"];
     assert_eq!(
         (&bodies[1]["text"], &media["thumbhash"], &media["width"]),

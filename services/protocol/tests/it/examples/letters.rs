@@ -39,5 +39,5 @@ fn every_example_is_what_the_types_write() {
         }
         count += 1;
     }
-    assert_eq!(count, 12);
+    assert_eq!(count, 13);
 }
