@@ -27,6 +27,6 @@ export default [
   part('the ladder with event stream and long poll', 'rungs.js', '5 kB'),
   part('the race of gateways', 'race.js', '1 kB'),
   part('the inbox', 'letters.js', '6 kB'),
-  part('media', 'media.js', '6.75 kB'),
+  part('media', 'media.js', '7.25 kB'),
   part('the decoder of deflated frames', 'inflate.js', '2.5 kB'),
 ];

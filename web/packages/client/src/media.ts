@@ -3,6 +3,7 @@
 
 export { openMedia, Media, type MediaOptions, type Picked } from './media/media.ts';
 export { mediaHosts, type MediaHosts } from './media/hosts.ts';
+export { Growing } from './media/growing.ts';
 export { type Signed } from './media/tus.ts';
 export { Upload, type UploadEnd, type UploadEvents, type UploadState } from './media/upload.ts';
 export { addressEndsMs, chooseVariant, type Medium, type Variant, type Wanted } from './media/medium.ts';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, test, vi } from 'vitest';
-import { mediaHosts, openMedia } from '../src/media.ts';
+import { Growing, mediaHosts, openMedia } from '../src/media.ts';
 import { json, MediaWorld, refusal } from './media_world.mjs';
 
 /** Bytes of the first piece. */
@@ -192,6 +192,71 @@ test('a reference to what the user may send comes from the first host that answe
   const digest = createHash('sha256').update('sticker').digest('hex');
   assert.equal((await media.reference(digest)).reference, 'signed again');
   assert.equal(await media.reference('0'.repeat(64)), null);
+});
+
+const noteOf = (seed) => fileOf(4_000, seed);
+
+test('a recording goes up while it is recorded, and its end states the length', async () => {
+  const world = new MediaWorld();
+  const note = new Growing('audio/webm;codecs=opus');
+  const upload = openMedia(world.options()).upload(note, { name: 'voice' });
+  const parts = [noteOf(1), noteOf(2), noteOf(3)];
+  for (const [at, part] of parts.entries()) {
+    note.push(part);
+    await vi.waitFor(() => assert.deepEqual([...world.uploads.values()].map(({ bytes }) => bytes.length), [4_000 * (at + 1)]));
+  }
+  const [sent] = world.uploads.values();
+  assert.equal(sent.length, null, 'nobody knows the length yet');
+  note.end();
+  assert.equal((await upload.done).kind, 'ready');
+  assert.deepEqual([sent.length, offsets(world)], [12_000, [0, 4_000, 8_000, 12_000]]);
+  assert.ok(sent.bytes.equals(Buffer.concat(await Promise.all(parts.map(bytesOf)))));
+  assert.equal(world.stored.size, 0, 'a reload cannot continue it');
+});
+
+test('a recording begins anew where the server has lost it, and goes at its end where a server wants the length first', async () => {
+  const world = new MediaWorld();
+  const note = new Growing('audio/webm');
+  const upload = openMedia(world.options()).upload(note);
+  note.push(noteOf(1));
+  await vi.waitFor(() => assert.equal(world.of('PATCH').length, 1));
+  world.uploads.clear();
+  note.push(noteOf(2));
+  note.end();
+  assert.equal((await upload.done).kind, 'ready');
+  assert.equal([...world.uploads.values()][0].bytes.length, 8_000);
+  const old = Object.assign(new MediaWorld(), { defers: false });
+  const late = new Growing('audio/webm');
+  const waits = openMedia(old.options()).upload(late);
+  late.push(noteOf(1));
+  await vi.waitFor(() => assert.equal(old.of('POST').length, 1));
+  assert.equal(old.uploads.size, 0);
+  late.push(noteOf(2));
+  late.end();
+  assert.equal((await waits.done).kind, 'ready');
+  assert.deepEqual([...old.uploads.values()].map(({ length }) => length), [8_000]);
+});
+
+test('a cancelled recording is removed from the server and takes no further bytes', async () => {
+  const world = new MediaWorld();
+  const note = new Growing('audio/webm');
+  const upload = openMedia(world.options()).upload(note);
+  note.push(noteOf(1));
+  await vi.waitFor(() => assert.equal(world.of('PATCH').length, 1));
+  upload.cancel();
+  note.push(noteOf(2));
+  assert.equal((await upload.done).kind, 'cancelled');
+  assert.deepEqual([world.uploads.size, note.blob.size], [0, 4_000]);
+});
+
+test('a clip gets its cover by a reference, and an avatar is set and taken away', async () => {
+  const world = new MediaWorld();
+  world.owned = [Buffer.from('clip')];
+  const digest = createHash('sha256').update('clip').digest('hex');
+  const media = openMedia(world.options());
+  assert.equal((await media.reference(digest, { cover: 'c0' })).reference, 'signed with c0');
+  assert.deepEqual([await media.avatar(digest), await media.avatar(null)], [true, true]);
+  assert.deepEqual(world.requests.slice(-2).map(({ method, pathname }) => [method, pathname]), [['POST', '/v1/media/avatars'], ['DELETE', '/v1/media/avatars']]);
 });
 
 test('entry names the media hosts, and a page asks the next entry where one is silent', async () => {

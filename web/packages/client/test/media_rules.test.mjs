@@ -46,6 +46,9 @@ test('a place gets the smallest form that fills it', () => {
   assert.equal(choose({ side: 240, density: 3 }), '480', 'no eye sees a density of three');
   assert.equal(choose({ side: 5_000 }), '1280');
   assert.equal(choose({ side: 500 }, { is_animated: false, variants: forms('96') }), '96');
+  const cover = (side) => `cover-${'0f'.repeat(32)}-${side}`;
+  const clip = { is_animated: false, variants: forms(cover(96), cover(480), 'original') };
+  assert.deepEqual([choose({ side: 48 }, clip), choose({ side: 240 }, clip)], [cover(96), cover(480)], 'the cover of a clip');
   const moving = { is_animated: true, variants: forms('96', '480', 'original') };
   assert.deepEqual([choose({ side: 100 }, moving), choose({ side: 100, moves: false }, moving), choose({ side: 100, saveData: true }, moving)], ['original', '96', '96']);
   assert.deepEqual([choose({ side: 9 }, { is_animated: false, variants: [] }), choose({ side: 9 }, { is_animated: false, variants: forms('original') })], [null, 'original']);

@@ -13,6 +13,8 @@ export class MediaWorld {
   away = new Set();
   tokens = ['first'];
   accepted = 'first';
+  /** Whether an upload may be made without a length. */
+  defers = true;
   /** Files that the user has uploaded before. */
   owned = [];
   stored = new Map();
@@ -49,11 +51,13 @@ export class MediaWorld {
   };
 
   #answer({ method, host, pathname, headers, body }) {
-    if (pathname === '/v1/media/references') return this.#signed(JSON.parse(body).digest);
+    if (pathname === '/v1/media/references') return this.#signed(JSON.parse(body));
+    if (pathname === '/v1/media/avatars') return method === 'DELETE' ? new Response(null, { status: 204 }) : json({ avatar: JSON.parse(body).digest });
     if (pathname === '/v1/uploads/known') return json(this.#known(JSON.parse(body)));
     if (method === 'POST') {
+      if ('Upload-Defer-Length' in headers && !this.defers) return refusal(400, 'bad_request');
       const path = `/v1/uploads/${String(this.uploads.size + 1).padStart(32, '0')}`;
-      this.uploads.set(host + path, { length: Number(headers['Upload-Length']), metadata: headers['Upload-Metadata'], bytes: Buffer.alloc(0), looks: 0 });
+      this.uploads.set(host + path, { length: 'Upload-Defer-Length' in headers ? null : Number(headers['Upload-Length']), metadata: headers['Upload-Metadata'], bytes: Buffer.alloc(0), looks: 0 });
       return new Response(null, { status: 201, headers: { Location: path, 'Upload-Expires': new Date(Date.now() + 3_600_000).toUTCString() } });
     }
     const upload = this.uploads.get(host + pathname);
@@ -64,20 +68,22 @@ export class MediaWorld {
     if (method === 'GET') return json(this.#shown(upload));
     if (Number(headers['Upload-Offset']) !== upload.bytes.length) return refusal(409, 'conflict');
     if (headers['Upload-Checksum'] !== `sha256 ${hash(body).toString('base64')}`) return refusal(460, 'digest_mismatch');
+    if ('Upload-Length' in headers) upload.length = Number(headers['Upload-Length']);
     upload.bytes = Buffer.concat([upload.bytes, body]);
     return new Response(null, { status: 204, headers: { 'Upload-Offset': String(upload.bytes.length) } });
   }
 
   #shown(upload) {
+    if (upload.bytes.length !== upload.length) return { state: 'receiving' };
     upload.looks += 1;
     if (upload.looks < 2) return { state: 'checking' };
     if (upload.bytes.includes('refuse me')) return { state: 'refused', refusal: { code: 'unsupported_media', message: 'this cannot be shown' } };
     return { state: 'ready', reference: 'signed', media: { digest: hash(upload.bytes).toString('hex'), kind: 'file', is_animated: false, variants: [] } };
   }
 
-  #signed(digest) {
+  #signed({ digest, cover }) {
     const isOwn = this.owned.some((bytes) => hash(bytes).toString('hex') === digest);
-    return isOwn ? json({ reference: 'signed again', expires_ms: 1, media: { digest, kind: 'image', is_animated: false, variants: [] } }) : refusal(404, 'not_found');
+    return isOwn ? json({ reference: cover === undefined ? 'signed again' : `signed with ${cover}`, expires_ms: 1, media: { digest, kind: 'image', is_animated: false, variants: [] } }) : refusal(404, 'not_found');
   }
 
   #known({ sha256, length, nonce, answer }) {

@@ -33,6 +33,8 @@ export interface MediumLetter {
   media: string;
   kind?: 'image' | 'file' | 'sticker';
   text?: string;
+  /** Name of a `file`, as readers see it: at most 120 characters. */
+  fileName?: string | undefined;
 }
 
 /** Outcome of a letter. It is durable then, and arrives as an item a moment later. */
@@ -217,8 +219,8 @@ export class Inbox {
   }
 
   async #post(path: string, { id = letterId(), replyTo, ...letter }: Letter): Promise<Written> {
-    const { kind = 'media' in letter ? 'image' : 'text' in letter ? 'text' : 'sticker', ...said } = letter as Partial<MediumLetter>;
-    const body = { type: kind, id, ...said, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
+    const { kind = 'media' in letter ? 'image' : 'text' in letter ? 'text' : 'sticker', fileName, ...said } = letter as Partial<MediumLetter>;
+    const body = { type: kind, id, ...said, file_name: fileName, ...(replyTo === undefined ? {} : { reply_to: replyTo }) };
     const called = await this.room.call<{ conversation: string }>({ method: 'POST', path, body });
     return called.kind === 'refused' ? { ...called, id } : { kind: 'accepted', id, conversation: called.answer.conversation };
   }

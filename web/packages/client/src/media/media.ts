@@ -2,9 +2,10 @@
 
 import type { TokenSource } from '../credentials.ts';
 import type { Fetch, Store } from '../host.ts';
+import type { Growing } from './growing.ts';
 import { KeptUploads } from './kept.ts';
 import { chunkBytesOf, networkOf } from './network.ts';
-import { Tus, type Signed } from './tus.ts';
+import { Tus, type Reply, type Signed } from './tus.ts';
 import { Upload } from './upload.ts';
 
 /** Uploads that send at once: as many as `media.user_uploads_max` admits. Others wait for a place. */
@@ -50,8 +51,11 @@ export class Media {
     this.#kept = new KeptUploads(options.storage === undefined ? ownStorage() : options.storage);
   }
 
-  /** Begins the upload of a file, or continues the one that a reload has cut. */
-  upload(file: Blob, { name = (file as Partial<File>).name ?? '', visibility = 'private', scales = true }: Picked = {}): Upload {
+  /**
+   * Begins the upload of a file, or continues the one that a reload has cut. A `Growing` is sent while its bytes come, and
+   * holds one of three places until its end.
+   */
+  upload(file: Blob | Growing, { name = (file as Partial<File>).name ?? '', visibility = 'private', scales = true }: Picked = {}): Upload {
     const surroundings = {
       tus: this.#tus,
       kept: this.#kept,
@@ -62,10 +66,26 @@ export class Media {
     return new Upload(surroundings, { file, name, visibility, scales });
   }
 
-  /** Asks for a reference to a sticker, or to a medium that the user has uploaded before; null for any other. */
-  async reference(digest: string): Promise<Signed | null> {
+  /**
+   * Asks for a reference to a sticker, or to a medium that the user has uploaded before; null for any other. `cover` is the
+   * digest of an uploaded picture that a clip has as its cover.
+   */
+  reference(digest: string, { cover }: { cover?: string | undefined } = {}): Promise<Signed | null> {
+    return this.#ask((host) => this.#tus.reference(host, digest, cover));
+  }
+
+  /**
+   * Makes a picture that the user has uploaded the user's avatar, or with null takes it away. Returns whether a host did.
+   * The digest goes into `attrs.avatar` of the user's tokens then.
+   */
+  async avatar(digest: string | null): Promise<boolean> {
+    return (await this.#ask((host) => this.#tus.avatar(host, digest))) ?? false;
+  }
+
+  /** Asks one host after the other, until one answers or refuses. */
+  async #ask<Value>(ask: (host: string) => Promise<Reply<Value>>): Promise<Value | null> {
     for (const host of await this.#hosts()) {
-      const reply = await this.#tus.reference(host, digest);
+      const reply = await ask(host);
       if (reply.kind === 'accepted') return reply.value;
       if (reply.status === 401) this.#tus.forgetToken();
       if (reply.status !== 0 && reply.status < 500) return null;

@@ -2,7 +2,7 @@
 
 /** One form of a medium. */
 export interface Variant {
-  /** Longest side in pixels, or `original`. */
+  /** Longest side in pixels, `original`, or `cover-…` with the side for a form of a clip's cover. */
   name: string;
   media_type: string;
   /** Length in bytes. */
@@ -16,7 +16,7 @@ export interface Medium {
   /** SHA-256 of the uploaded bytes, by which the medium is named. */
   digest: string;
   kind: 'image' | 'video' | 'audio' | 'file';
-  /** Size of a picture in pixels. */
+  /** Size of a picture, or of a clip's cover, in pixels. */
   width?: number;
   height?: number;
   is_animated: boolean;
@@ -62,5 +62,5 @@ export function addressEndsMs(url: string): number | null {
 }
 
 function sideOf(name: string): number {
-  return /^\d{1,5}$/.test(name) ? Number(name) : 0;
+  return Number(/^(?:cover-[0-9a-f]{64}-)?(\d{1,5})$/.exec(name)?.[1] ?? 0);
 }

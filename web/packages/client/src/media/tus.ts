@@ -68,8 +68,9 @@ export class Tus {
     this.#token = null;
   }
 
-  create(host: string, length: number, metadata: Record<string, string>, signal: AbortSignal): Promise<Reply<Created>> {
-    const fields = { 'Upload-Length': String(length), 'Upload-Metadata': metadataOf(metadata) };
+  /** Makes an upload. Without a length, that is stated with a later piece. */
+  create(host: string, length: number | null, metadata: Record<string, string>, signal: AbortSignal): Promise<Reply<Created>> {
+    const fields = { ...(length === null ? { 'Upload-Defer-Length': '1' } : { 'Upload-Length': String(length) }), 'Upload-Metadata': metadataOf(metadata) };
     return this.#send({ method: 'POST', url: `${host}/v1/uploads`, fields, signal }, (answer) => {
       const location = answer.headers.get('Location');
       if (location === null) throw new TypeError('no Location');
@@ -82,9 +83,10 @@ export class Tus {
     return this.#send({ method: 'HEAD', url, signal }, offsetOf);
   }
 
-  /** Sends bytes with their checksum, and returns the new offset. */
-  async append(url: string, offset: number, bytes: Blob, waitMs: number, signal: AbortSignal): Promise<Reply<number>> {
+  /** Sends bytes with their checksum, and returns the new offset. `length` states that of the whole upload. */
+  async append(url: string, offset: number, bytes: Blob, waitMs: number, signal: AbortSignal, length: number | null = null): Promise<Reply<number>> {
     const fields: Record<string, string> = { 'Upload-Offset': String(offset), 'Content-Type': 'application/offset+octet-stream' };
+    if (length !== null) fields['Upload-Length'] = String(length);
     try {
       if (canHash()) fields['Upload-Checksum'] = `sha256 ${base64(await sha256(bytes))}`;
     } catch (error) {
@@ -103,10 +105,16 @@ export class Tus {
     return this.#send({ method: 'POST', url: `${host}/v1/uploads/known`, fields, body: JSON.stringify(body), signal }, (answer) => answer.json() as Promise<Known>);
   }
 
-  /** Asks for a reference to a medium that the caller has uploaded before, or to a public one. */
-  reference(host: string, digest: string): Promise<Reply<Signed>> {
+  /** Asks for a reference to a medium that the caller has uploaded before, or to a public one; a clip may get a cover. */
+  reference(host: string, digest: string, cover?: string): Promise<Reply<Signed>> {
     const fields = { 'Content-Type': 'application/json' };
-    return this.#send({ method: 'POST', url: `${host}/v1/media/references`, fields, body: JSON.stringify({ digest }) }, (answer) => answer.json() as Promise<Signed>);
+    return this.#send({ method: 'POST', url: `${host}/v1/media/references`, fields, body: JSON.stringify({ digest, cover }) }, (answer) => answer.json() as Promise<Signed>);
+  }
+
+  /** Makes a picture the caller's avatar; with null takes the avatar away. */
+  avatar(host: string, digest: string | null): Promise<Reply<boolean>> {
+    const asked = digest === null ? { method: 'DELETE' } : { method: 'POST', fields: { 'Content-Type': 'application/json' }, body: JSON.stringify({ digest }) };
+    return this.#send({ ...asked, url: `${host}/v1/media/avatars` }, () => true);
   }
 
   /** Ends an upload and removes its bytes. */

@@ -5,6 +5,7 @@ import { Emitter } from '../emitter.ts';
 import { Backoff } from '../ladder/backoff.ts';
 import { decide, type Step } from './decide.ts';
 import { canHash, hex, prove, sha256 } from './digest.ts';
+import { Growing } from './growing.ts';
 import type { KeptUploads } from './kept.ts';
 import type { Medium } from './medium.ts';
 import { Pace } from './pace.ts';
@@ -53,11 +54,18 @@ export interface Surroundings {
 
 /** A file with what is said about it. */
 export interface Sent {
-  file: Blob;
+  file: Blob | Growing;
   name: string;
   visibility: 'private' | 'public';
   /** Whether a picture may be made smaller before. */
   scales: boolean;
+}
+
+/** The bytes of an upload: a file, or what has come of a `Growing`. */
+interface Source {
+  readonly blob: Blob;
+  readonly isWhole: boolean;
+  changed?(): Promise<void>;
 }
 
 export class Upload {
@@ -73,6 +81,8 @@ export class Upload {
   #url: string | null = null;
   /** Where the upload continues; null before the server was asked. */
   #offset: number | null = null;
+  /** Whether the server has the length. */
+  #isStated = false;
   /** Bytes that the server had at most. */
   #reached = 0;
   /** End of the upload. Never rejects. */
@@ -97,28 +107,40 @@ export class Upload {
   /** Ends the upload, and removes what the server has of it. */
   cancel(): void {
     this.#abort.abort();
+    if (this.sent.file instanceof Growing) this.sent.file.end();
   }
 
   async #run(): Promise<UploadEnd> {
     let leave = (): void => undefined;
     try {
-      const body = this.sent.scales ? await scaled(this.sent.file) : this.sent.file;
+      const { file, scales } = this.sent;
+      if (file instanceof Growing) {
+        leave = await this.surroundings.turn();
+        return (await this.#prepared()) ?? (await this.#send(file, null));
+      }
+      const body = scales ? await scaled(file) : file;
       if (body.size === 0) return { kind: 'refused', code: 'file', message: 'the file is empty' };
       const digest = canHash() && body.size <= HASHED_BYTES_MAX ? hex(await sha256(body)) : null;
       leave = await this.surroundings.turn();
-      this.#hosts = await this.surroundings.hosts();
-      if (this.#isCancelled) return { kind: 'cancelled' };
-      if (this.#hosts.length === 0) return { kind: 'refused', code: 'no_media', message: 'the server takes no media' };
+      const ended = await this.#prepared();
+      if (ended) return ended;
       // The answer for a known medium has addresses that end.
       const mayKnow = body.size >= KNOWN_BYTES_MIN && this.sent.visibility === 'private';
       const known = digest !== null && mayKnow ? await this.#known(body, digest) : null;
-      return known ? { kind: 'ready', medium: known.media, reference: known.reference } : await this.#send(body, digest);
+      return known ? { kind: 'ready', medium: known.media, reference: known.reference } : await this.#send({ blob: body, isWhole: true }, digest);
     } catch (error) {
       // A file that was removed since it was picked cannot be read; `hosts` may fail as a network does.
       return { kind: 'refused', code: 'file', message: error instanceof Error ? error.message : String(error) };
     } finally {
       leave();
     }
+  }
+
+  /** Asks for the hosts. Returns the end of an upload that has none, or was cancelled. */
+  async #prepared(): Promise<UploadEnd | null> {
+    this.#hosts = await this.surroundings.hosts();
+    if (this.#isCancelled) return { kind: 'cancelled' };
+    return this.#hosts.length === 0 ? { kind: 'refused', code: 'no_media', message: 'the server takes no media' } : null;
   }
 
   /** Asks for a medium that the user has uploaded before, and proves to have the file. A failure means only to upload it. */
@@ -135,13 +157,16 @@ export class Upload {
   }
 
   /** Sends the bytes, asks for the check, and bears what may fail between. */
-  async #send(body: Blob, digest: string | null): Promise<UploadEnd> {
+  async #send(source: Source, digest: string | null): Promise<UploadEnd> {
     const { kept } = this.surroundings;
-    const fingerprint = digest ?? `${this.sent.name} ${body.size} ${(body as Partial<File>).lastModified ?? 0}`;
+    const { blob } = source;
+    // What is being recorded is in the memory of this page alone: nothing continues it behind a reload.
+    const fingerprint = source.isWhole ? (digest ?? `${this.sent.name} ${blob.size} ${(blob as Partial<File>).lastModified ?? 0}`) : '';
     const pace = new Pace(() => this.surroundings.chunkBytes());
     this.#url = kept.find(fingerprint)?.url ?? null;
+    this.#isStated = this.#url !== null;
     while (!this.#isCancelled) {
-      const reply = await this.#step(body, digest, fingerprint, pace);
+      const reply = await this.#step(source, digest, fingerprint, pace);
       if (reply.kind === 'ended') {
         kept.forget(fingerprint);
         return reply.state;
@@ -160,7 +185,7 @@ export class Upload {
         this.#reached = 0;
         kept.forget(fingerprint);
       }
-      await this.#follow(step, body.size);
+      await this.#follow(step, source.blob.size);
     }
     kept.forget(fingerprint);
     if (this.#url !== null) await this.surroundings.tus.end(this.#url);
@@ -168,16 +193,24 @@ export class Upload {
   }
 
   /** Does the next thing that is missing: the upload, its offset, a piece, or the end of the check. */
-  async #step(body: Blob, digest: string | null, fingerprint: string, pace: Pace): Promise<Reply<void> | { kind: 'ended'; state: UploadEnd }> {
+  async #step(source: Source, digest: string | null, fingerprint: string, pace: Pace): Promise<Reply<void> | { kind: 'ended'; state: UploadEnd }> {
     const { tus, kept } = this.surroundings;
     const { signal } = this.#abort;
+    // Bytes may come during each request: what is sent is what is there now.
+    const { blob: body, isWhole } = source;
     if (this.#url === null) {
       this.#starts += 1;
-      const created = await tus.create(this.#hosts[this.#host % this.#hosts.length] ?? '', body.size, this.#metadata(body, digest), signal);
-      if (created.kind === 'refused') return created;
+      const created = await tus.create(this.#hosts[this.#host % this.#hosts.length] ?? '', isWhole ? body.size : null, this.#metadata(body, digest), signal);
+      if (created.kind === 'refused') {
+        if (isWhole || created.status !== 400) return created;
+        // A server that wants the length first gets the bytes at their end.
+        while (!source.isWhole) await source.changed?.();
+        return accepted;
+      }
       this.#url = created.value.url;
       this.#offset = 0;
-      kept.keep(fingerprint, created.value);
+      this.#isStated = isWhole;
+      if (fingerprint !== '') kept.keep(fingerprint, created.value);
       return accepted;
     }
     if (this.#offset === null) {
@@ -187,11 +220,17 @@ export class Upload {
       return accepted;
     }
     this.#sending(body.size, false);
-    if (this.#offset >= body.size) return this.#checked(this.#url, signal);
+    const isSent = this.#offset >= body.size;
+    if (isSent && this.#isStated) return this.#checked(this.#url, signal);
+    if (isSent && !isWhole) {
+      await source.changed?.();
+      return accepted;
+    }
     const piece = body.slice(this.#offset, this.#offset + pace.bytes);
     const startedMs = performance.now();
-    const appended = await tus.append(this.#url, this.#offset, piece, pace.waitMs, signal);
+    const appended = await tus.append(this.#url, this.#offset, piece, pace.waitMs, signal, isWhole && !this.#isStated ? body.size : null);
     if (appended.kind === 'refused') return appended;
+    this.#isStated ||= isWhole;
     pace.sent(piece.size, performance.now() - startedMs);
     this.#offset = appended.value;
     return accepted;

@@ -40,6 +40,8 @@ export interface Attrs {
   level?: number;
   /** Color of the name as RGB. */
   color?: number;
+  /** Id of the avatar: 64 hexadecimal digits are one of the media hosts, at `/v1/avatars/{id}`. */
+  avatar?: string;
 }
 
 /** Start and end of an emote in UTF-16 code units, and its id. */
@@ -63,7 +65,7 @@ export interface Chat extends From {
   mentions?: string[];
   role?: string;
   style: Style;
-  /** Picture or sticker, with addresses of the media hosts; null for one that was removed. */
+  /** Picture, sticker or clip, with addresses of the media hosts; null for one that was removed. */
   media?: Medium | null;
 }
 
@@ -123,9 +125,9 @@ export function readStyle(value: unknown): Style {
   const place = mode === 'placed' ? readPlace(fields(style['place'])) : null;
   return {
     mode: place ? 'placed' : mode === 'reverse' || mode === 'top' || mode === 'bottom' ? mode : 'scroll',
-    color: Math.min(Math.max(Math.trunc(number(style['color'], 0xffffff)), 0), 0xffffff),
+    color: Math.trunc(between(style['color'], 0, 0xffffff, 0xffffff)),
     size: size === 'small' || size === 'large' ? size : 'normal',
-    ...(place ? { place } : {}),
+    ...(place && { place }),
   };
 }
 
@@ -158,31 +160,40 @@ const BADGES_MAX = 8;
 /** Emotes of one text that the page shows. */
 const EMOTES_MAX = 50;
 
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Reads the texts of a list that are not empty. */
+function texts(value: unknown): string[] {
+  return list(value).filter((one) => text(one)) as string[];
+}
+
 /** Reads attributes; null for none. */
 function readAttrs(value: unknown): Attrs | null {
   const attrs = fields(value);
   if (!attrs) return null;
-  const badges = Array.isArray(attrs['badges']) ? attrs['badges'].filter((one) => typeof one === 'string') : [];
   const level = number(attrs['level'], -1);
   const color = Math.trunc(number(attrs['color'], -1));
+  const avatar = text(attrs['avatar']);
   return {
-    badges: badges.slice(0, BADGES_MAX),
-    ...(level >= 0 ? { level } : {}),
-    ...(color >= 0 && color <= 0xffffff ? { color } : {}),
+    badges: texts(attrs['badges']).slice(0, BADGES_MAX),
+    ...(level >= 0 && { level }),
+    ...(color >= 0 && color <= 0xffffff && { color }),
+    ...(avatar && { avatar }),
   };
 }
 
 /** Reads ranges of emotes that lie within the text, in order. */
 function readEmotes(value: unknown, length: number): EmoteRange[] {
-  if (!Array.isArray(value)) return [];
   let last = 0;
-  return value.slice(0, EMOTES_MAX).flatMap((one: unknown): EmoteRange[] => {
-    const [start, end, id] = Array.isArray(one) ? (one as unknown[]) : [];
-    if (!Number.isInteger(start) || !Number.isInteger(end) || typeof id !== 'string') return [];
+  return list(value).slice(0, EMOTES_MAX).flatMap((one): EmoteRange[] => {
+    const [start, end, id] = list(one);
+    if (!Number.isInteger(start) || !Number.isInteger(end) || !text(id)) return [];
     const [from, to] = [start as number, end as number];
     if (from < last || to <= from || to > length) return [];
     last = to;
-    return [[from, to, id]];
+    return [[from, to, id as string]];
   });
 }
 
@@ -208,7 +219,7 @@ export function readBody(value: unknown): Body | null {
         text: text(body['text']),
         emotes,
         ...readReply(body),
-        ...('media' in body ? { media: fields(body['media']) as Medium | null } : {}),
+        ...('media' in body && { media: fields(body['media']) as Medium | null }),
         style: readStyle(body['style']),
       };
     case 'gift': {
@@ -221,7 +232,7 @@ export function readBody(value: unknown): Body | null {
           name: text(gift['name']),
           count: number(gift['count'], 1),
           price_minor: number(gift['price_minor'], 0),
-          ...(combo > 0 ? { combo } : {}),
+          ...(combo > 0 && { combo }),
         },
       };
     }
@@ -246,15 +257,14 @@ export function readBody(value: unknown): Body | null {
 
 function readTier(tier: Fields | null): Pick<SuperChat, 'tier'> {
   if (!tier) return {};
-  const color = Math.min(Math.max(Math.trunc(number(tier['color'], 0)), 0), 0xffffff);
+  const color = Math.trunc(between(tier['color'], 0, 0xffffff, 0));
   return { tier: { level: number(tier['level'], 1), color, top_secs: number(tier['top_secs'], 0) } };
 }
 
 /** Reads the message to which a chat replies, and the users that it addresses. */
 function readReply(body: Fields): Pick<Chat, 'reply_to' | 'mentions'> {
   const reply = fields(body['reply_to']);
-  const users = body['mentions'];
-  const mentions = Array.isArray(users) ? users.filter((user): user is string => typeof user === 'string') : [];
+  const mentions = texts(body['mentions']);
   const found = reply && { sequence: number(reply['sequence'], 0), user: text(reply['user']), name: text(reply['name']) };
-  return { ...(found ? { reply_to: found } : {}), ...(mentions.length > 0 ? { mentions } : {}) };
+  return { ...(found && { reply_to: found }), ...(mentions.length > 0 && { mentions }) };
 }
