@@ -33,7 +33,7 @@ export function follow(settings: Settings, token: string | null, view: View, emo
 }
 
 /** Returns the host of uploaded pictures; null where none is known. */
-async function mediaHost(room: string): Promise<string | null> {
+export async function mediaHost(room: string): Promise<string | null> {
   try {
     const { mediaHosts } = await import('@barrage/client/media');
     return (await mediaHosts([location.origin], room)).hosts[0] ?? null;

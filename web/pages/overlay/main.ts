@@ -4,10 +4,11 @@
 import { type RowContext } from './feed/rows.ts';
 import { DEFAULTS, readSettings, type Settings } from './settings.ts';
 import { byId } from '@barrage/ui/dom.ts';
+import { Avatars } from './feed/avatars.ts';
 import { Emotes } from './feed/emotes.ts';
 import { flightOf } from './flight.ts';
 import { followObs } from './obs.ts';
-import { follow } from './follow.ts';
+import { follow, mediaHost } from './follow.ts';
 import { gave } from './texts.ts';
 import { sample } from './samples.ts';
 import { type Places, View } from './feed/view.ts';
@@ -35,6 +36,7 @@ function show(settings: Settings): void {
   const emotes = new Emotes(settings.sizePx * 1.4);
   const context: RowContext = {
     badges: settings.badges,
+    avatar: settings.avatars ? new Avatars(() => mediaHost(settings.room)).of : () => null,
     locale: settings.lang === 'zh' ? 'zh-CN' : 'en',
     pieces: settings.emotes ? emotes.pieces : (text) => [text],
     gave: (gift) => gave(settings.lang, gift),

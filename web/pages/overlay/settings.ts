@@ -27,6 +27,8 @@ export interface Settings {
   /** Ids or names of users whose messages are not shown. */
   block: readonly string[];
   badges: boolean;
+  /** Whether authors have the picture that they chose. */
+  avatars: boolean;
   /** Whether emotes are images; else they stay words. */
   emotes: boolean;
   /** `up`: the newest row is at the bottom. `down`: it is at the top. */
@@ -53,6 +55,7 @@ export const DEFAULTS: Settings = {
   hide: [],
   block: [],
   badges: true,
+  avatars: true,
   emotes: true,
   dir: 'up',
   alerts: true,
@@ -89,6 +92,7 @@ export function readSettings(query: URLSearchParams, language = 'en'): Settings 
     hide: HIDDEN.filter((one) => list('hide').includes(one)),
     block: list('block').slice(0, BLOCK_MAX),
     badges: flag(text('badges'), DEFAULTS.badges),
+    avatars: flag(text('avatars'), DEFAULTS.avatars),
     emotes: flag(text('emotes'), DEFAULTS.emotes),
     dir: word('dir', DIRECTIONS, DEFAULTS.dir),
     alerts: flag(text('alerts'), DEFAULTS.alerts),
@@ -116,6 +120,7 @@ export function writeSettings(settings: Settings): URLSearchParams {
   add('hide', settings.hide.join(','), '');
   add('block', settings.block.join(','), '');
   add('badges', settings.badges, DEFAULTS.badges);
+  add('avatars', settings.avatars, DEFAULTS.avatars);
   add('emotes', settings.emotes, DEFAULTS.emotes);
   add('dir', settings.dir, DEFAULTS.dir);
   add('alerts', settings.alerts, DEFAULTS.alerts);

@@ -133,7 +133,7 @@ const letters = token && new LettersOffer({
   room,
   roomId,
   token,
-  nameOf: (user) => senders.get(user)?.name ?? null,
+  known: (user) => senders.get(user),
   say: (words) => composer.hint(words),
   hopes: () => news?.offer(),
   unread: (now) => {

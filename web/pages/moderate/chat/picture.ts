@@ -9,7 +9,7 @@ import { t } from '../texts/i18n.ts';
 const SMALL_PX = 96;
 const LARGE_PX = 1_280;
 /** Address of a form; a body names no host. */
-const PATH = /^\/v1\/media\/[0-9a-f]{64}\/[a-z0-9]{1,16}\?/;
+const PATH = /^\/v1\/media\/[0-9a-f]{64}\/(?:cover-[0-9a-f]{64}-)?[a-z0-9]{1,16}\?/;
 
 let host: Promise<string | null> = Promise.resolve(null);
 
@@ -34,7 +34,7 @@ export function pictureOf(medium: Medium | null, name: string, side = SMALL_PX):
   const link = element('a', 'picture');
   link.style.width = `${Math.max(16, Math.round(width * factor))}px`;
   link.style.height = `${Math.max(16, Math.round(height * factor))}px`;
-  link.setAttribute('aria-label', t('pictureOf', { name }));
+  link.setAttribute('aria-label', t(medium.kind === 'video' ? 'clipOf' : 'pictureOf', { name }));
   link.target = '_blank';
   link.rel = 'noopener noreferrer';
   if (medium.thumbhash !== undefined) {
@@ -46,7 +46,9 @@ export function pictureOf(medium: Medium | null, name: string, side = SMALL_PX):
   void host.then((origin) => {
     const address = (px: number): string | null => {
       // An animation stands still here: twenty of them would hide the words.
-      const path = chooseVariant(medium, { side: px, density: devicePixelRatio, moves: px === LARGE_PX })?.url;
+      // Behind the link of a clip is the clip itself.
+      const isClip = medium.kind === 'video';
+      const path = isClip && px === LARGE_PX ? medium.variants.find(({ name: form }) => form === 'original')?.url : chooseVariant(medium, { side: px, density: devicePixelRatio, moves: !isClip && px === LARGE_PX })?.url;
       return origin !== null && path !== undefined && PATH.test(path) ? origin + path : null;
     };
     const [small, large] = [address(side), address(LARGE_PX)];

@@ -193,6 +193,7 @@ export const EN: Record<Key, string> = {
   emoteOnly: 'Emotes only',
   picturesMin: 'Pictures',
   pictureOf: 'Picture from {name}, large in a new tab',
+  clipOf: 'Clip from {name}, in a new tab',
   pictureGone: 'Picture that was removed',
   emotes: 'Emotes, stickers and badges',
   emotesEmpty: 'The room has none of its own.',

@@ -191,6 +191,7 @@ export const ZH = {
   emoteOnly: '只许表情',
   picturesMin: '图片',
   pictureOf: '{name} 的图片，在新标签页中查看大图',
+  clipOf: '{name} 的视频，在新标签页中播放',
   pictureGone: '已被移除的图片',
   emotes: '表情、贴纸和徽章',
   emotesEmpty: '房间还没有自己的表情。',

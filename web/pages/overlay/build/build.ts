@@ -61,7 +61,7 @@ function head(): HTMLElement {
 }
 
 function form(settings: Settings, change: (part: Partial<Settings>) => void): HTMLElement {
-  const flag = (name: 'badges' | 'emotes' | 'alerts' | 'ticker') => [t(name), settings[name], (on: boolean) => change({ [name]: on })] as const;
+  const flag = (name: 'badges' | 'avatars' | 'emotes' | 'alerts' | 'ticker') => [t(name), settings[name], (on: boolean) => change({ [name]: on })] as const;
   const hidden = new Set(settings.hide);
   const hide = HIDDEN.map((name) => {
     const changed = (on: boolean): void => {
@@ -82,7 +82,7 @@ function form(settings: Settings, change: (part: Partial<Settings>) => void): HT
     slider(t('fade'), [0, 120, 5], settings.fadeSecs, (value) => (value === 0 ? t('fadeNever') : t('secs', { count: value })), (fadeSecs) => change({ fadeSecs })),
     slider(t('max'), [1, 100, 1], settings.rowsMax, String, (rowsMax) => change({ rowsMax })),
     choice('dir', t('dir'), [['up', t('up')], ['down', t('down')]] as const, settings.dir, (dir) => change({ dir })),
-    checks(t('parts'), [flag('badges'), flag('emotes'), flag('alerts'), flag('ticker')]),
+    checks(t('parts'), [flag('badges'), flag('avatars'), flag('emotes'), flag('alerts'), flag('ticker')]),
     checks(t('hide'), hide),
     line(t('block'), settings.block.join(', '), '', (names) => change({ block: names.split(',').map((name) => name.trim().toLowerCase()).filter(Boolean) })),
     slider(t('opacity'), [0.1, 1, 0.05], settings.opacity, percent, (opacity) => change({ opacity })),

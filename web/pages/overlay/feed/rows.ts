@@ -10,6 +10,8 @@ import { tierOf } from './tiers.ts';
 /** What rows need from the page. */
 export interface RowContext {
   badges: boolean;
+  /** Returns the avatar of an author; null for one without. */
+  avatar: (name: string, avatar: string | undefined) => HTMLElement | null;
   locale: string;
   /** Returns a text in pieces: strings, and images where the page knows an emote. */
   pieces: (text: string, emotes: readonly EmoteRange[]) => (string | Node)[];
@@ -100,14 +102,16 @@ function messageOf(text: string, emotes: readonly EmoteRange[] = [], context: Ro
   return message;
 }
 
-/** Creates the name with its badges. */
+/** Creates the name with its avatar and badges. */
 function chipOf(body: Written, context: RowContext): HTMLElement {
   const type = authorType(roleOf(body), body.attrs);
   const name = named('span', 'author-name', `author-name ${type}`.trim(), element('bdi', '', body.name));
   const hue = body.attrs?.color === undefined ? hueOf(body.user) : hueOfColor(body.attrs.color);
   name.style.setProperty('--hue', String(hue ?? 0));
   name.style.setProperty('--saturation', hue === null ? '0%' : '85%');
-  const chip = named('yt-live-chat-author-chip', '', 'author', name);
+  const avatar = context.avatar(body.name, body.attrs?.avatar);
+  avatar?.style.setProperty('--hue', String(hue ?? 0));
+  const chip = named('yt-live-chat-author-chip', '', 'author', ...(avatar ? [avatar, ' '] : []), name);
   if (context.badges) {
     const badges = named('span', 'chat-badges', 'badges', ...badgesOf(body, type));
     if (badges.childElementCount > 0) chip.append(' ', badges);

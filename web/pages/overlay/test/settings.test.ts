@@ -12,7 +12,7 @@ describe('settings of an overlay', () => {
   test('what is written is read again', () => {
     const settings: Settings = {
       room: 'Launch_1', mode: 'both', sizePx: 32, font: 'Noto Sans SC, serif', fadeSecs: 30, rowsMax: 12, hide: ['bots', 'commands'], block: ['ann', '小明'],
-      badges: false, emotes: false, dir: 'down', alerts: false, ticker: false, opacity: 0.5, area: 0.4, lang: 'zh', preview: true,
+      badges: false, avatars: false, emotes: false, dir: 'down', alerts: false, ticker: false, opacity: 0.5, area: 0.4, lang: 'zh', preview: true,
     };
     expect(read(writeSettings(settings).toString())).toEqual(settings);
   });

@@ -30,9 +30,9 @@ export class Accounts {
     return this.#ask('POST', '/login', login, readAccount);
   }
 
-  /** Makes the next token of a session. */
-  me(session: string): Promise<AccountAnswer> {
-    return this.#ask('POST', '/me', { session }, readAccount);
+  /** Makes the next token of a session, perhaps with another avatar; an empty one takes it away. */
+  me(session: string, avatar?: string): Promise<AccountAnswer> {
+    return this.#ask('POST', '/me', { session, avatar }, readAccount);
   }
 
   sessions(session: string): Promise<SessionView[]> {

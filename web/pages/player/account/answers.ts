@@ -14,6 +14,8 @@ export interface AccountAnswer {
   name: string;
   token: string;
   tokenExpiresAtMs: number;
+  /** Id of the avatar; undefined without one. */
+  avatar: string | undefined;
   /** Secret of a new session; null for a token of a session that exists. */
   session: string | null;
 }
@@ -37,10 +39,10 @@ export function readInfo(value: unknown): AccountsInfo | null {
 }
 
 export function readAccount(value: unknown): AccountAnswer | null {
-  const { user, name, token, token_expires_at_ms: tokenExpiresAtMs, session = null } = fields(value);
+  const { user, name, token, token_expires_at_ms: tokenExpiresAtMs, session = null, avatar } = fields(value);
   if (typeof user !== 'string' || typeof name !== 'string' || typeof token !== 'string') return null;
   if (typeof tokenExpiresAtMs !== 'number' || (session !== null && typeof session !== 'string')) return null;
-  return { user, name, token, tokenExpiresAtMs, session };
+  return { user, name, token, tokenExpiresAtMs, session, avatar: typeof avatar === 'string' ? avatar : undefined };
 }
 
 /** Reads the sessions. One that cannot be read is left out. */

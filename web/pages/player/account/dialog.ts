@@ -4,6 +4,8 @@ import { byId, element, icon } from '@barrage/ui/dom.ts';
 import { inLanguage, isolated, t } from '../page/i18n.ts';
 import { type Accounts } from './accounts.ts';
 import { type AccountsInfo } from './answers.ts';
+import { OwnAvatar } from './avatar.ts';
+import { Complaint } from './complaint.ts';
 import { OwnSessions } from './own_sessions.ts';
 import { type Session } from './session.ts';
 import { SignInForm } from './sign_in_form.ts';
@@ -13,6 +15,7 @@ export class AccountDialog {
   #opener = byId<HTMLButtonElement>('account-open');
   #form: SignInForm;
   #own: OwnSessions;
+  #avatar: OwnAvatar;
 
   /** Shows the button in the bar. Calls `changed` when the person has signed in or out; the page then begins anew. */
   constructor(
@@ -22,7 +25,9 @@ export class AccountDialog {
     changed: () => void,
   ) {
     this.#form = new SignInForm(accounts, session, info, changed);
-    this.#own = new OwnSessions(accounts, session, changed);
+    const complaint = new Complaint(byId('account-own-error'), () => undefined);
+    this.#own = new OwnSessions(accounts, session, complaint, changed);
+    this.#avatar = new OwnAvatar(accounts, session, complaint, changed);
     this.#opener.addEventListener('click', () => this.#open());
     // A click on the backdrop is one on the dialog itself.
     this.#dialog.addEventListener('click', (event) => {
@@ -39,7 +44,7 @@ export class AccountDialog {
     this.#write();
     this.#dialog.showModal();
     if (this.session.now === null) this.#form.focus();
-    else void this.#own.load();
+    else void Promise.all([this.#own.load(), this.#avatar.load()]);
   }
 
   #write(): void {

@@ -5,19 +5,19 @@ import { dateTime } from '@barrage/ui/format.ts';
 import { inLanguage, t } from '../page/i18n.ts';
 import { type Accounts, type Ended } from './accounts.ts';
 import { type SessionView } from './answers.ts';
-import { Complaint } from './complaint.ts';
+import { type Complaint } from './complaint.ts';
 import { sentenceOf } from './sentences.ts';
 import { type Session } from './session.ts';
 
 export class OwnSessions {
   #list = byId('account-sessions');
-  #complaint = new Complaint(byId('account-own-error'), () => undefined);
   #sessions: SessionView[] = [];
   #isBusy = false;
 
   constructor(
     private readonly accounts: Accounts,
     private readonly session: Session,
+    private readonly complaint: Complaint,
     private readonly changed: () => void,
   ) {
     byId('account-out').addEventListener('click', () => void this.#end({}));
@@ -55,14 +55,14 @@ export class OwnSessions {
     const kept = this.session.now;
     if (kept === null || this.#isBusy) return false;
     this.#isBusy = true;
-    this.#complaint.forgive();
+    this.complaint.forgive();
     try {
       await request(kept.secret);
       return true;
     } catch (error) {
       const sentence = sentenceOf(error, 'sessions');
       if (sentence.key === 'accountOver') this.session.end();
-      else this.#complaint.say(sentence);
+      else this.complaint.say(sentence);
       return false;
     } finally {
       this.#isBusy = false;

@@ -11,7 +11,7 @@ import { Blocks } from './blocks.ts';
 import { type Desk, type Place } from './desk.ts';
 import { Drawer } from './drawer.ts';
 import { Fans } from './fans/fans.ts';
-import { Names } from './list/names.ts';
+import { type Known, Names } from './list/names.ts';
 import { Previews } from './list/previews.ts';
 import { t } from './texts/i18n.ts';
 import { whyOf } from './texts/words.ts';
@@ -22,8 +22,8 @@ export interface Page {
   roomId: string;
   /** Token of the user, for uploads. */
   token: TokenSource;
-  /** Name that a user has in the room; null for one who has not written. */
-  nameOf(user: string): string | null;
+  /** Returns what is known of a user in the room; null for one who has not written. */
+  known: Known;
   /** Shows a sentence below the stream. */
   say(words: string): void;
   /** The user did something of which a notification would tell the answer. */
@@ -40,9 +40,9 @@ export interface Letters {
   close(): void;
 }
 
-export function openLetters({ room, roomId, token, nameOf, unread, say, hopes }: Page): Letters {
+export function openLetters({ room, roomId, token, known, unread, say, hopes }: Page): Letters {
   const inbox = openInbox(room);
-  const names = new Names(nameOf);
+  const names = new Names(known);
   const update = (): void => drawer.update();
   const desk: Desk = {
     inbox,
@@ -53,7 +53,7 @@ export function openLetters({ room, roomId, token, nameOf, unread, say, hopes }:
     drafts: new Map(),
     go: (place: Place) => drawer.go(place),
     back: () => drawer.back(),
-    attachment: (text) => loadAttachment(token, text),
+    attachment: (text) => loadAttachment(token, text, 'any'),
     say: (words) => drawer.say(words),
     wrote: hopes,
     leave: async (conversation) => {

@@ -3,8 +3,11 @@
 import { badgesOf } from './badges.ts';
 import { piecesOf } from '../chat/emotes.ts';
 import { type Entry, type Message } from './entry.ts';
+import { hueOf, hueOfColor } from './hues.ts';
 import { giftIcon, money } from '../page/gifts.ts';
 import { count, isolated, locale, roleKey, say, t } from '../page/i18n.ts';
+import { avatarPath } from '@barrage/ui/avatar.ts';
+import { circleOf } from '../media/avatars.ts';
 import { pictureBox } from '../media/box.ts';
 import { paint } from '../money/tiers.ts';
 import { cssColor, element, icon } from '@barrage/ui/dom.ts';
@@ -82,11 +85,13 @@ function bodyRow({ body, sequence }: Message, context: RowContext): HTMLElement 
   }
 }
 
-/** Creates the name with the label of its role; both stay on one line. */
+/** Creates the name with the avatar, the badges and the label of the role; all stay on one line. */
 function nameOf({ name, user, attrs, role = '' }: { name: string; user: string; attrs?: Attrs; role?: string }): HTMLElement {
   const shown = element('bdi', 'who', name);
-  shown.style.setProperty('--hue', String(attrs?.color === undefined ? hueOf(user + name) : hueOfColor(attrs.color)));
-  const badges = badgesOf(attrs);
+  const hue = attrs?.color === undefined ? hueOf(user + name) : hueOfColor(attrs.color);
+  shown.style.setProperty('--hue', String(hue));
+  const avatar = avatarPath(attrs?.avatar) === null ? [] : [circleOf('row-avatar', name, hue, attrs?.avatar), ' '];
+  const badges = [...avatar, ...badgesOf(attrs)];
   const key = roleKey(role);
   if (!key) return element('b', 'from', ...badges, shown, ' ');
   const label = element('span', `role ${key}`);
@@ -158,19 +163,4 @@ function superRow(chat: SuperChat): HTMLElement {
   const row = element('li', 'row super', head, wordsOf(chat.text, chat.emotes));
   paint(row, chat);
   return row;
-}
-
-/** Returns the hue of a color. Its lightness is the page's own, so that every name can be read. */
-function hueOfColor(rgb: number): number {
-  const [red, green, blue] = [rgb >> 16, (rgb >> 8) & 255, rgb & 255];
-  const hue = Math.atan2(Math.sqrt(3) * (green - blue), 2 * red - green - blue) * (180 / Math.PI);
-  return Math.round((hue + 360) % 360);
-}
-
-/** Returns the hue of a sender, which is the same in all messages. */
-function hueOf(who: string): number {
-  // FNV-1a, then the golden angle, which gives similar hashes different hues.
-  let hash = 0x811c9dc5;
-  for (const character of who) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  return Math.round((hash % 1_024) * 137.508) % 360;
 }

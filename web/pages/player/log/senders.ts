@@ -6,6 +6,7 @@ const SENDERS_MAX = 500;
 export interface Sender {
   user: string;
   name: string;
+  avatar?: string | undefined;
   /** Position of the last message. */
   sequence: number | null;
 }
@@ -13,11 +14,11 @@ export interface Sender {
 export class Senders {
   #byUser = new Map<string, Sender>();
 
-  saw(user: string, name: string, sequence: number | null): void {
+  saw(user: string, name: string, sequence: number | null, avatar?: string): void {
     if (user === '') return;
     const known = this.#byUser.get(user);
     this.#byUser.delete(user);
-    this.#byUser.set(user, { user, name, sequence: sequence ?? known?.sequence ?? null });
+    this.#byUser.set(user, { user, name, avatar, sequence: sequence ?? known?.sequence ?? null });
     if (this.#byUser.size <= SENDERS_MAX) return;
     const oldest = this.#byUser.keys().next();
     if (!oldest.done) this.#byUser.delete(oldest.value);

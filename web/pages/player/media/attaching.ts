@@ -4,16 +4,16 @@
 import { type TokenSource } from '@barrage/client';
 import { byId } from '@barrage/ui/dom.ts';
 import { isAtLeast } from '../moderate/actions.ts';
-import type { Attachment } from './attach.ts';
+import type { Attachment, Takes } from './attach.ts';
 import { loadPictures } from './box.ts';
 
 /** Creates the attachment of a text box; null where the server takes no media, and before the room is known. */
-export async function loadAttachment(token: TokenSource, text: HTMLElement): Promise<Attachment | null> {
+export async function loadAttachment(token: TokenSource, text: HTMLElement, takes: Takes): Promise<Attachment | null> {
   const [pictures, { Attachment: Made }] = await Promise.all([loadPictures(), import('./attach.ts')]);
   if (!pictures) return null;
   const { hosts, pieceBytes } = await pictures.hosts();
   // A server without media says so in entry.
-  return hosts.length === 0 ? null : new Made(token, hosts, pieceBytes, text);
+  return hosts.length === 0 ? null : new Made(token, hosts, pieceBytes, text, takes);
 }
 
 export class Attaching {
@@ -48,7 +48,7 @@ export class Attaching {
   async #load(token: TokenSource): Promise<void> {
     if (this.#isLoading) return;
     this.#isLoading = true;
-    const made = await loadAttachment(token, byId('text')).catch(() => null);
+    const made = await loadAttachment(token, byId('text'), 'shown').catch(() => null);
     this.#isLoading = false;
     if (!made) return;
     this.#attachment = made;

@@ -1,4 +1,4 @@
-// The box of a picture in a row. Its size is known from the message, so that the row never moves; what fills it is loaded
+// The box of a picture or clip in a row. Its size is known from the message, so that the row never moves; what fills it is loaded
 // with the first picture that a page shows.
 
 import { type Medium, type Room } from '@barrage/client';
@@ -57,7 +57,7 @@ export function stageAddress(medium: Medium): string | null {
   return (found && now?.address(found, STAGE_PX)) ?? null;
 }
 
-/** Creates the box of a picture; `null` is one that was removed, of which a sentence is left. */
+/** Creates the box of a picture or clip; `null` is one that was removed, of which a sentence is left. */
 export function pictureBox(given: Medium | null, name: string, spot: Spot | null, when: When = 'near'): HTMLElement {
   const medium = usable(given);
   if (medium === null) return removed(name);
@@ -68,6 +68,7 @@ export function pictureBox(given: Medium | null, name: string, spot: Spot | null
   box.style.aspectRatio = `${width} / ${height}`;
   box.style.width = `${width}px`;
   if (medium.is_public) box.classList.add('sticker');
+  if (medium.kind === 'video') box.classList.add('clip');
   loadPictures()?.then(
     (pictures) => pictures.fill(box, medium, name, spot, when),
     () => box.classList.add('gone'),

@@ -1,8 +1,9 @@
-// Shows pictures of a room and of its user's letters: the placeholder at once, the bytes when the box is near the view, and one picture large.
+// Shows pictures and clips of a room and of its user's letters: the placeholder at once, the picture or cover when the box is near
+// the view, one picture large, and a clip where its cover was.
 
 import { type Medium } from '@barrage/client';
 import { Addresses, chooseVariant, drawThumbhash, mediaHosts, networkOf, type MediaHosts } from '@barrage/client/media';
-import { element } from '@barrage/ui/dom.ts';
+import { element, icon } from '@barrage/ui/dom.ts';
 import { inLanguage } from '../page/i18n.ts';
 import { type PicturePage, type Spot, type When } from './box.ts';
 import { t } from './texts.ts';
@@ -14,7 +15,7 @@ const AGAIN_MS = 10_000;
 const PLACES_MAX = 500;
 /** Messages of the history, and items of a conversation, in which a picture is looked for. */
 const PAGE = 50;
-const PATH = /^\/v1\/media\/[0-9a-f]{64}\/[a-z0-9]{1,16}\?/;
+const PATH = /^\/v1\/media\/[0-9a-f]{64}\/(?:cover-[0-9a-f]{64}-)?[a-z0-9]{1,16}\?/;
 
 export class Pictures {
   #hosts: MediaHosts = { hosts: [] };
@@ -27,7 +28,7 @@ export class Pictures {
   constructor(private readonly page: PicturePage) {
     void this.hosts();
     inLanguage(() => {
-      for (const box of document.querySelectorAll('.picture, .picture-removed')) this.#label(box);
+      for (const box of document.querySelectorAll('.picture, .picture-removed, .clip-player')) this.#label(box);
     });
   }
 
@@ -45,32 +46,71 @@ export class Pictures {
     return this.#asked;
   }
 
-  /** Returns the address of a picture for a place of this size; null while the hosts are not known. */
+  /** Returns the address of a picture or cover for a place of this size; null without one, and while the hosts are not known. */
   address(medium: Medium, side: number): string | null {
-    const [host] = this.#hosts.hosts;
     const moves = !matchMedia('(prefers-reduced-motion: reduce)').matches;
-    const path = chooseVariant(medium, { side, density: devicePixelRatio, moves, saveData: networkOf().saveData })?.url;
+    // A clip is no picture: of its forms the covers are.
+    const variants = medium.variants.filter(({ media_type: type }) => type.startsWith('image/'));
+    const path = chooseVariant({ ...medium, variants }, { side, density: devicePixelRatio, moves, saveData: networkOf().saveData })?.url;
+    return this.#at(path);
+  }
+
+  /** Returns the address of the bytes of a clip, sound or file that can be read now; null for one that is gone. */
+  async original(medium: Medium, spot: Spot | null): Promise<string | null> {
+    if (spot !== null) this.#remember(medium.digest, spot);
+    const [, fresh] = await Promise.all([this.hosts(), this.#addresses.of(medium)]);
+    return this.#at(fresh?.variants.find(({ name }) => name === 'original')?.url);
+  }
+
+  #at(path: string | undefined): string | null {
+    const [host] = this.#hosts.hosts;
     // A path of media alone: a body names no other host.
     return host !== undefined && path !== undefined && PATH.test(path) ? host + path : null;
   }
 
   /** Fills the box of a picture. */
   fill(box: HTMLElement, medium: Medium | null, name: string, spot: Spot | null, when: When): void {
-    const label = (): string => t(medium === null ? 'removed' : medium.is_public ? 'stickerOf' : 'pictureOf', { name });
+    const isClip = medium?.kind === 'video';
+    const label = (): string => t(medium === null ? 'removed' : isClip ? 'clipOf' : medium.is_public ? 'stickerOf' : 'pictureOf', { name });
     this.#labels.set(box, label);
     this.#label(box);
     if (medium === null) return;
     if (spot !== null) this.#remember(medium.digest, spot);
     if (medium.thumbhash !== undefined && !medium.is_public) box.append(placeholderOf(medium.thumbhash));
-    box.setAttribute('aria-haspopup', 'dialog');
-    box.addEventListener('click', () => void this.#viewer.open(medium, name, box));
-    if (when === 'asked') return;
+    if (isClip) {
+      box.append(element('span', 'clip-sign', icon('play')));
+      box.addEventListener('click', () => void this.#play(box, medium, name, spot));
+    } else {
+      box.setAttribute('aria-haspopup', 'dialog');
+      box.addEventListener('click', () => void this.#viewer.open(medium, name, box));
+    }
+    if (when === 'asked' || (isClip && !medium.variants.some(({ media_type: type }) => type.startsWith('image/')))) return;
     const near = new IntersectionObserver((seen) => {
       if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
       near.disconnect();
       void this.#load(box, medium);
     }, { rootMargin: '400px' });
     near.observe(box);
+  }
+
+  /** Plays a clip where its cover was. The reader has asked for it by the press, so that it has its sound. */
+  async #play(box: HTMLElement, medium: Medium, name: string, spot: Spot | null): Promise<void> {
+    const address = await this.original(medium, spot);
+    if (address === null) return box.classList.add('gone');
+    const video = element('video', 'clip-player');
+    video.controls = true;
+    video.preload = 'none';
+    video.playsInline = true;
+    video.poster = box.querySelector('img')?.src ?? '';
+    video.src = address;
+    const label = (): string => t('clip', { name });
+    this.#labels.set(video, label);
+    this.#label(video);
+    const frame = element('div', 'clip-playing', video);
+    frame.style.cssText = box.style.cssText;
+    box.replaceWith(frame);
+    video.focus({ preventScroll: true });
+    await video.play().catch(() => undefined);
   }
 
   /** Writes the label of a box in the language of the page. A removed picture is a sentence, which all see. */

@@ -54,7 +54,7 @@ export class View {
       return;
     }
     const { list, senders } = this.parts;
-    senders.saw(body.user, body.name, sequence);
+    senders.saw(body.user, body.name, sequence, body.attrs?.avatar);
     if (this.shows(body, sequence)) this.#fly(body, sequence);
     list.add(body, sequence, this.#originOf(body.user));
   }

@@ -115,7 +115,7 @@ test('a letter waits until its item arrives, and one that failed is sent again u
 
 test('the list reads the newest item of a conversation once, and again when it has changed', async () => {
   const asked: string[] = [];
-  const names = new Names((user) => (user === 'cy' ? 'Cy of the room' : null));
+  const names = new Names((user) => (user === 'cy' ? { name: 'Cy of the room' } : null));
   const inbox = {
     items: async (conversation: string) => {
       asked.push(conversation);

@@ -48,7 +48,7 @@ export class Fans {
     room.on('batch', ({ messages }) => {
       for (const { body } of messages) {
         if (body.type !== 'chat' || body.role !== 'host') continue;
-        this.names.note(body.user, body.name);
+        this.names.note(body.user, body.name, body.attrs?.avatar);
         if (this.#host === null) this.#roomChanged(body.user);
       }
     });
@@ -107,7 +107,7 @@ export class Fans {
   #hostButton(host: string): HTMLElement {
     const name = this.names.of(host);
     const words = element('span', 'fans-words', element('bdi', 'fans-name', name), element('span', 'fans-more', t('writeToHost')));
-    const button = element('button', 'fans-button', avatarOf(host, name), words);
+    const button = element('button', 'fans-button', avatarOf(host, name, this.names.avatar(host)), words);
     button.type = 'button';
     button.dataset['fans'] = 'host';
     button.addEventListener('click', () => this.events.writeTo(host));

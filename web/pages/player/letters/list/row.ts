@@ -2,6 +2,7 @@
 
 import { element } from '@barrage/ui/dom.ts';
 import { type Conversation, type Item } from '@barrage/client/inbox';
+import { circleOf } from '../../media/avatars.ts';
 import { type Desk } from '../desk.ts';
 import { count, isolated, t } from '../texts/i18n.ts';
 import { lineOf, whenOf } from '../texts/words.ts';
@@ -14,12 +15,9 @@ export function badgeText(unread: number): string {
   return unread > COUNT_MAX ? `${COUNT_MAX}+` : String(unread);
 }
 
-/** Returns a circle with the first letter of a name, in a colour that the id decides. */
-export function avatarOf(id: string, name: string): HTMLElement {
-  const avatar = element('span', 'letter-avatar', [...name][0]?.toUpperCase() ?? '?');
-  avatar.setAttribute('aria-hidden', 'true');
-  avatar.style.setProperty('--hue', String(hueOf(id)));
-  return avatar;
+/** Returns a circle with the first letter of a name, in a colour that the id decides, and the picture of a user over it. */
+export function avatarOf(id: string, name: string, avatar?: string): HTMLElement {
+  return circleOf('letter-avatar', name, hueOf(id), avatar);
 }
 
 function hueOf(id: string): number {
@@ -39,7 +37,7 @@ export function rowOf(row: Conversation, newest: Item | null, desk: Desk): HTMLE
   const body = element('span', 'conversation-body', head, line);
   const live = liveOf(row, desk);
   if (live) body.append(element('span', 'conversation-live', live));
-  const button = element('button', row.unread > 0 ? 'conversation unread' : 'conversation', avatarOf(row.peer ?? row.conversation, name), body);
+  const button = element('button', row.unread > 0 ? 'conversation unread' : 'conversation', avatarOf(row.peer ?? row.conversation, name, row.peer === undefined ? undefined : desk.names.avatar(row.peer)), body);
   button.type = 'button';
   button.dataset['conversation'] = row.conversation;
   return button;

@@ -25,6 +25,8 @@ export const EN: Record<Key, string> = {
   sticker: '[sticker]',
   image: '[image]',
   file: '[file]',
+  clip: '[clip]',
+  voice: '[voice note]',
   unknownKind: '[not shown by this version]',
   recalledLine: 'Message recalled',
   recalledOwn: 'You recalled a message',

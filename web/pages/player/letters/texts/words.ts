@@ -17,13 +17,28 @@ export function lineOf({ kind, body, recalled }: Item): string {
   switch (kind) {
     case 'text':
       return textOf(body);
+    case 'file':
+      return [fileLine(body), textOf(body)].filter((words) => words !== '').join(' ');
     case 'sticker':
     case 'image':
-    case 'file':
       return [t(kind), textOf(body)].filter((words) => words !== '').join(' ');
     default:
       return t('unknownKind');
   }
+}
+
+/** Returns what a letter of the kind `file` has: a clip, a voice note, or a file by its name. */
+function fileLine(body: Item['body']): string {
+  const kind = (body?.['media'] as { kind?: unknown } | null | undefined)?.kind;
+  if (kind === 'video') return t('clip');
+  if (kind === 'audio') return t('voice');
+  return kind === 'image' ? t('image') : fileNameOf(body) || t('file');
+}
+
+/** Returns the name of a file as its sender gave it; empty without one. */
+export function fileNameOf(body: Item['body']): string {
+  const name = body?.['file_name'];
+  return typeof name === 'string' ? name : '';
 }
 
 export function textOf(body: Item['body']): string {
@@ -35,6 +50,12 @@ export function textOf(body: Item['body']): string {
 export function nameIn({ body }: Item): string | null {
   const name = body?.['name'];
   return typeof name === 'string' && name !== '' ? name : null;
+}
+
+/** Returns the id of the sender's avatar; undefined without one. */
+export function avatarIn({ body }: Item): string | undefined {
+  const avatar = body?.['avatar'];
+  return typeof avatar === 'string' ? avatar : undefined;
 }
 
 /** Returns the name of a user in a sentence of any direction. */

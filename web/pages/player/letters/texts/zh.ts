@@ -23,6 +23,8 @@ export const ZH = {
   sticker: '[贴纸]',
   image: '[图片]',
   file: '[文件]',
+  clip: '[视频]',
+  voice: '[语音]',
   unknownKind: '[此版本无法显示]',
   recalledLine: '消息已撤回',
   recalledOwn: '你撤回了一条消息',

@@ -51,7 +51,7 @@ export function entriesOf(shown: Shown, context: ItemContext, acts: Acts): Entry
     const receipt = item === lastOwn ? t((row?.peer_read ?? 0) >= item.position ? 'read' : 'sent') : '';
     const quote = typeof item.body?.['reply_to'] === 'number' ? context.quoted(item.body['reply_to']) : null;
     const isRemoved = item.body?.['media'] === null;
-    const look = [item.recalled === true, begins, receipt, context.names.of(item.sender), quote, isRemoved, context.isRequest].join('\0');
+    const look = [item.recalled === true, begins, receipt, context.names.of(item.sender), context.isGroup ? context.names.avatar(item.sender) : '', quote, isRemoved, context.isRequest].join('\0');
     entries.push({ key: `item-${item.position}`, look, make: () => itemRow(item, { begins, receipt }, context) });
   }
   for (const one of outgoing) entries.push({ key: `out-${one.id}`, look: one.state + one.why, make: () => outgoingRow(one, acts) });

@@ -3,11 +3,12 @@
 import { type Medium } from '@barrage/client';
 import { element, icon } from '@barrage/ui/dom.ts';
 import { type Item } from '@barrage/client/inbox';
-import { pictureBox } from '../../media/box.ts';
+import { pictureBox, type Spot, type When } from '../../media/box.ts';
+import { fileBox, soundBox } from '../../media/files.ts';
 import { type Names } from '../list/names.ts';
 import { avatarOf } from '../list/row.ts';
 import { isolated, t } from '../texts/i18n.ts';
-import { dayOf, lineOf, textOf, timeOf } from '../texts/words.ts';
+import { dayOf, fileNameOf, lineOf, textOf, timeOf } from '../texts/words.ts';
 import { type Outgoing } from './outbox.ts';
 import { stickerOf } from './stickers.ts';
 
@@ -51,7 +52,7 @@ export function itemRow(item: Item, look: Look, context: ItemContext): HTMLEleme
   more.setAttribute('aria-label', t('actionsFor', { name }));
   const row = element('li', `letter ${isOwn ? 'own' : 'other'}${look.begins ? ' begins' : ''}`);
   row.dataset['position'] = String(item.position);
-  if (isGroup && !isOwn) row.append(look.begins ? avatarOf(item.sender, name) : element('span', 'letter-avatar blank'));
+  if (isGroup && !isOwn) row.append(look.begins ? avatarOf(item.sender, name, names.avatar(item.sender)) : element('span', 'letter-avatar blank'));
   const column = element('div', 'letter-column');
   if (isGroup && !isOwn && look.begins) column.append(element('bdi', 'letter-who', name));
   const time = element('time', 'letter-time', timeOf(item.at_ms));
@@ -68,12 +69,18 @@ function bodyOf(item: Item, name: string, { conversation, isRequest }: ItemConte
   const { kind, body = {}, position } = item;
   const { sticker, media } = body;
   if (kind === 'sticker' && typeof sticker === 'string') return [stickerOf(sticker)];
-  if ((kind === 'image' || kind === 'sticker') && typeof media === 'object') {
+  if (kind !== 'text' && typeof media === 'object') {
     const spot = conversation === null ? null : { conversation, position };
     const text = textOf(body);
-    return [pictureBox(media as Medium | null, name, spot, isRequest ? 'asked' : 'near'), ...(text === '' ? [] : [wordsOf(text)])];
+    return [mediumBox(media as Medium | null, name, fileNameOf(body), spot, isRequest ? 'asked' : 'near'), ...(text === '' ? [] : [wordsOf(text)])];
   }
   return [wordsOf(kind === 'text' ? textOf(body) : lineOf(item))];
+}
+
+function mediumBox(medium: Medium | null, name: string, fileName: string, spot: Spot | null, when: When): HTMLElement {
+  if (Array.isArray(medium?.variants) && medium.kind === 'audio') return soundBox(medium, name, spot);
+  if (Array.isArray(medium?.variants) && medium.kind === 'file') return fileBox(medium, fileName, spot);
+  return pictureBox(medium, name, spot, when);
 }
 
 function wordsOf(text: string): HTMLElement {
@@ -85,7 +92,8 @@ function wordsOf(text: string): HTMLElement {
 function outgoingBody({ letter, medium }: Outgoing): HTMLElement[] {
   if ('sticker' in letter) return [stickerOf(letter.sticker)];
   const { text = '' } = letter;
-  return [...(medium ? [pictureBox(medium, t('yourself'), null)] : []), ...(text === '' ? [] : [wordsOf(text)])];
+  const fileName = 'media' in letter ? (letter.fileName ?? '') : '';
+  return [...(medium ? [mediumBox(medium, t('yourself'), fileName, null, 'near')] : []), ...(text === '' ? [] : [wordsOf(text)])];
 }
 
 /** Creates the row of a letter that is not in the conversation yet. */

@@ -1,4 +1,4 @@
-// The text box of a conversation: a text, a sticker, a picture, and the item that is answered.
+// The text box of a conversation: a text, a sticker, a picture or another file, a voice note, and the item that is answered.
 
 import { type Medium } from '@barrage/client';
 import { element, icon } from '@barrage/ui/dom.ts';
@@ -9,6 +9,8 @@ import { stickerPanel } from './stickers.ts';
 
 /** Maximum characters that the server takes by default. */
 const TEXT_CHARS_MAX = 2_000;
+/** Maximum characters of a file's name; the end of it, which says what it is, is kept. */
+const FILE_NAME_CHARS_MAX = 120;
 
 export interface BoxEvents {
   /** The user has written a letter; `medium` is its picture. */
@@ -105,10 +107,12 @@ export class LetterBox {
 
   #send(): void {
     const text = this.#text.value.trim();
-    const { reference = null, medium = null, isBusy = false } = this.#attachment ?? {};
+    const { reference = null, medium = null, isBusy = false, fileName } = this.#attachment ?? {};
     // The bar of the picture says how far it is.
     if ((text === '' && reference === null) || isBusy || !this.#count()) return;
-    this.#emit(reference === null ? { text } : { media: reference, text }, medium);
+    const kind = medium?.kind === 'image' ? 'image' : 'file';
+    const named = kind === 'file' && fileName !== undefined ? { fileName: [...fileName].slice(-FILE_NAME_CHARS_MAX).join('') } : {};
+    this.#emit(reference === null ? { text } : { media: reference, kind, text, ...named }, medium);
     if (reference !== null) this.#attachment?.clear();
     this.#text.value = '';
     this.events.draft('');
@@ -126,7 +130,7 @@ export class LetterBox {
     if (this.#isClosed) return attachment.close();
     this.#attachment = attachment;
     this.#stickers.before(attachment.bar);
-    this.#stickerButton.before(attachment.button, attachment.input);
+    this.#stickerButton.before(attachment.button, attachment.voice, attachment.input);
   }
 
   /** Returns whether the text is short enough, and says so where it is not. */

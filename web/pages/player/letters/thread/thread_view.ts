@@ -239,7 +239,7 @@ export class ThreadView implements View {
   /** Arrow keys go from item to item, and to its picture; up from the list itself goes to the newest. */
   #move(event: KeyboardEvent): void {
     if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
-    const all = [...this.#list.querySelectorAll<HTMLElement>('.letter-more, .picture')];
+    const all = [...this.#list.querySelectorAll<HTMLElement>('.letter-more, .picture, .file-box')];
     const at = all.indexOf(document.activeElement as HTMLElement);
     const to = at < 0 ? (event.key === 'ArrowUp' ? all.length - 1 : -1) : at + (event.key === 'ArrowUp' ? -1 : 1);
     const next = to < 0 ? undefined : all[to];
