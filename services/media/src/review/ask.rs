@@ -51,15 +51,17 @@ pub(crate) fn begin(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) {
                 let why = refusal.0.message;
                 tracing::warn!(why, "the answer of the hook could not be kept; it is asked again");
             }
-            Ok(()) if has_others(&media, digest) => media.decided.notify_one(),
+            Ok(()) if has_others(&media, &upload, digest) => media.decided.notify_one(),
             Ok(()) => {}
         }
     });
 }
 
 /// Whether further uploads of the same file wait in this process.
-fn has_others(media: &Media, digest: Digest) -> bool {
-    media.spool.in_review().iter().any(|upload| upload.stage() == Stage::InReview { digest })
+fn has_others(media: &Media, upload: &Upload, digest: Digest) -> bool {
+    let waits =
+        |other: &Arc<Upload>| other.head.id != upload.head.id && other.stage() == Stage::InReview { digest };
+    media.spool.in_review().iter().any(waits)
 }
 
 /// Asks until there is a decision, or the upload is gone.
