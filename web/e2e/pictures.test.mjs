@@ -105,7 +105,7 @@ test('a file that the server refuses stays with its sentence, and the text can b
   await page.waitForSelector('#picture-button:not([hidden])');
   await page.setInputFiles('#picture-file', { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('not a picture') });
   await page.waitForSelector('.attached[data-state=refused]');
-  assert.match(await page.textContent('.attached-words'), /not accepted: \w+ \w+/);
+  assert.match(await page.textContent('.attached-words'), /Not accepted: \w+ \w+/);
   await send(page, 'then only words');
   await page.locator('#list .row:has-text("then only words")').waitFor();
   await page.click('.attached button');
