@@ -90,6 +90,72 @@ async fn restored_server_has_what_was_answered_before_the_backup_and_repeats_no_
 }
 
 #[tokio::test]
+async fn tables_in_files_of_the_configuration_are_in_the_backup_and_move_to_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // A configuration for each place of the two files.
+    let place = |name: &str| {
+        let tables = folder.join(name);
+        std::fs::create_dir(&tables).unwrap();
+        let file = |table: &str| tables.join(table).display().to_string();
+        let (store, inbox) = (file("history.db"), file("letters.db"));
+        let text = format!("[store]\nfile = {store:?}\n\n[inbox]\nfile = {inbox:?}\n");
+        std::fs::write(folder.join(format!("{name}.toml")), text).unwrap();
+        tables
+    };
+    let (old, new) = (place("old"), place("new"));
+    let start = async |data: &str, place: &str| {
+        let config = folder.join(format!("{place}.toml")).display().to_string();
+        let arguments = vec!["--config".to_owned(), config];
+        Server::start(BINARY, ServerOptions { arguments, ..with_data(&folder.join(data)) }).await
+    };
+    let mut server = start("data", "old").await;
+    let token = server.token("u1", "*", "viewer").await;
+    let mut before = BTreeMap::new();
+    for n in 0..10 {
+        let id = format!("before.{n}");
+        before.insert(id.clone(), post_gift(&server, &token, &id).await);
+    }
+    let letter = json!({ "type": "text", "id": "m1", "text": "hello" });
+    let sent = server.call("POST", "/v1/users/u2/messages", &token, &letter).await;
+    assert_eq!(sent.status, 200, "{sent:?}");
+    let inbox = format!("/v1/inbox?at_least={}&lane={}", sent.body["sequence"], sent.body["lane"]);
+    let reader = server.token("u2", "*", "viewer").await;
+    let unread = async |server: &Server, path: &str| {
+        let answer = server.call("GET", path, &reader, &json!(null)).await;
+        (answer.status, answer.body["conversations"].clone())
+    };
+    let letters = unread(&server, &inbox).await;
+    assert!(letters.0 == 200 && letters.1.to_string().contains("hello"), "{letters:?}");
+
+    let (succeeded, text) =
+        run(folder, &["--config", "old.toml", "--data-dir", "data", "backup", "--to", "copy"]).await;
+    assert!(succeeded, "{text}");
+    post_gift(&server, &token, "after").await;
+    server.kill().await;
+    let data = folder.join("data");
+    assert!(!data.join("store.sqlite").exists() && !data.join("inbox.sqlite").exists());
+    assert!(old.join("history.db").exists() && old.join("letters.db").exists());
+
+    let (succeeded, text) =
+        run(folder, &["--config", "new.toml", "--data-dir", "other", "restore", "--from", "copy"]).await;
+    assert!(!succeeded && text.contains("restore without these keys"), "{text}");
+    assert!(!folder.join("other").exists() && std::fs::read_dir(&new).unwrap().next().is_none());
+    let (succeeded, text) = run(folder, &["--data-dir", "other", "restore", "--from", "copy"]).await;
+    assert!(succeeded, "{text}");
+    for (from, to) in [("store.sqlite", "history.db"), ("inbox.sqlite", "letters.db")] {
+        std::fs::rename(folder.join("other").join(from), new.join(to)).unwrap();
+    }
+    let server = start("other", "new").await;
+    wait::until_true(Duration::from_secs(20), "the gifts of the backup in the history", async || {
+        history(&server).await == before
+    })
+    .await;
+    let restored = unread(&server, "/v1/inbox").await;
+    assert_eq!(restored, letters, "the token's key is in the backup too");
+}
+
+#[tokio::test]
 async fn changed_or_unknown_backup_is_refused_and_leaves_no_data_directory() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
