@@ -1,6 +1,7 @@
 //! Rows 1, 4, 12 and 13: processes of a cluster die, stop and drain while gifts are counted.
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -8,7 +9,7 @@ use rand::RngExt;
 use crate::crowd::{Drill, Load, play};
 use crate::figure::{Bound, Figure};
 use crate::machine;
-use crate::run::Run;
+use crate::run::{Run, Size};
 use crate::site::{Site, SiteOptions, Wrap};
 
 /// Viewers of a room. The viewers run on the machine under test: with five times as many, each
@@ -116,6 +117,15 @@ pub(super) async fn rolling(run: Run) -> Vec<Figure> {
     figures
 }
 
+/// Drains a process, and starts it again with a binary.
+async fn replace(drill: &mut Drill<'_>, name: &str, binary: &Path) {
+    let process = drill.site.process(name);
+    process.recipe.command[0] = binary.display().to_string();
+    assert!(process.terminate(DRAIN_MAX).await.signal().is_none(), "{name} was killed");
+    process.restart().await;
+    drill.rest(1.0).await;
+}
+
 /// Processes of a cluster in the order in which an upgrade replaces them.
 const UPGRADED: [&str; 7] =
     ["archiver", "uplink-1", "uplink-2", "entry", "gateway-1", "gateway-2", "gateway-3"];
@@ -123,7 +133,8 @@ const UPGRADED: [&str; 7] =
 const DOWNGRADED: [&str; 4] = ["gateway-3", "gateway-2", "gateway-1", "entry"];
 
 /// Row 13, with two versions: each process drains and starts again with the binary under test, and then the ones
-/// without a database go back to the other one.
+/// without a database go back to the other one. The full form has them change between both versions until
+/// everything is posted, with a kill of a gateway in each direction.
 pub(super) async fn upgrade(run: Run) -> Vec<Figure> {
     let old = machine::old_server().expect("checked as a need");
     let mut options = SiteOptions::cluster(3);
@@ -133,19 +144,30 @@ pub(super) async fn upgrade(run: Run) -> Vec<Figure> {
     let mut site = Site::start(&run, &options).await;
     let steps = UPGRADED.iter().map(|name| (*name, &run.binary));
     let steps: Vec<_> = steps.chain(DOWNGRADED.iter().map(|name| (*name, &old))).collect();
-    let mut restarts = 0;
-    let played = play(&mut site, load(&run, (60, 300), (40, 120)), async |drill: &mut Drill<'_>| {
+    let (mut restarts, mut kills) = (0, 0);
+    let played = play(&mut site, load(&run, (60, 300), (40, 300)), async |drill: &mut Drill<'_>| {
         for (name, binary) in &steps {
-            let process = drill.site.process(name);
-            process.recipe.command[0] = binary.display().to_string();
-            assert!(process.terminate(DRAIN_MAX).await.signal().is_none(), "{name} was killed");
-            process.restart().await;
+            replace(drill, name, binary).await;
             restarts += 1;
-            drill.rest(1.0).await;
+        }
+        let turns = [&run.binary, &old].into_iter().cycle();
+        for binary in turns.take_while(|_| run.size == Size::Full) {
+            for name in DOWNGRADED {
+                if !drill.is_posting() {
+                    return;
+                }
+                replace(drill, name, binary).await;
+                restarts += 1;
+            }
+            drill.kill("gateway-2", Duration::from_secs(1)).await;
+            kills += 1;
         }
     })
     .await;
-    let mut figures = vec![Figure::some("processes replaced", restarts)];
+    let mut figures = vec![
+        Figure::some("processes replaced", restarts),
+        Figure::new("gateways killed", f64::from(kills), "", Bound::Free),
+    ];
     figures.extend(played.figures());
     figures
 }

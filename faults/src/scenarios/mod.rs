@@ -217,7 +217,7 @@ pub const ALL: &[Scenario] = &[
         row: 13,
         about: "a cluster of another version (--old FILE) goes to this one, and its gateways back",
         needs: &[Need::Servers, Need::OldServer],
-        secs: (40, 120),
+        secs: (40, 300),
         in_quick: InQuick::No,
         play: |run| Box::pin(gifts::upgrade(run)),
     },
