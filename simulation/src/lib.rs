@@ -6,6 +6,7 @@
 
 mod disk;
 pub mod mutation;
+mod receiver;
 pub mod rng;
 pub mod run;
 pub mod scenario;

@@ -28,6 +28,20 @@ pub enum Mutation {
     MarkBeforeEvents,
     /// The store names an event by a number of its own.
     EventsTwice,
+    /// The client of webhooks takes any answer for success.
+    AnyAnswerDelivers,
+    /// The store forgets how long an event waits for its next attempt.
+    WaitForgotten,
+    /// Requests to all receivers go one after the other.
+    RequestsInOneLine,
+    /// A batch is given up when it cannot be handed to the shards.
+    BatchGivenUp,
+    /// Chat that is dropped is not counted.
+    DropsUncounted,
+    /// The hub takes messages while a full batch waits for the shards.
+    IntakeNeverCloses,
+    /// The hub looks at its batch too late.
+    HubSleepsIn,
     /// The servers do not check the gate.
     GateUnchecked,
     /// A new stay counts its positions from one.
@@ -53,6 +67,13 @@ impl Mutation {
             Mutation::ArchiveTwice => "archive-twice",
             Mutation::MarkBeforeEvents => "mark-before-events",
             Mutation::EventsTwice => "events-twice",
+            Mutation::AnyAnswerDelivers => "any-answer-delivers",
+            Mutation::WaitForgotten => "wait-forgotten",
+            Mutation::RequestsInOneLine => "requests-in-one-line",
+            Mutation::BatchGivenUp => "batch-given-up",
+            Mutation::DropsUncounted => "drops-uncounted",
+            Mutation::IntakeNeverCloses => "intake-never-closes",
+            Mutation::HubSleepsIn => "hub-sleeps-in",
             Mutation::GateUnchecked => "gate-unchecked",
             Mutation::PositionsBeginAgain => "positions-begin-again",
             Mutation::IdsForgottenByMove => "ids-forgotten-by-move",

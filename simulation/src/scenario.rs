@@ -1,20 +1,31 @@
 //! Scenarios: a part of the system, its surroundings, and the obligations that it has.
 
 mod archive;
+mod batches;
 mod chain;
 mod kind;
 mod lease;
 mod log;
 mod moves;
+mod sending;
 
 pub use self::kind::{Broken, Kind, Scenario};
 
 /// Scenarios by the remainder of a seed: those that are quick to run have more seeds.
-const OF_SEEDS: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 0, 2, 6];
+const OF_SEEDS: [usize; 13] = [0, 1, 2, 3, 4, 5, 6, 0, 2, 6, 7, 8, 8];
 
 /// All scenarios, by which seeds are named.
-pub const KINDS: &[Kind] =
-    &[chain::KIND, log::DEDUP, lease::KIND, log::POWER, archive::ARCHIVE, archive::WEBHOOKS, moves::KIND];
+pub const KINDS: &[Kind] = &[
+    chain::KIND,
+    log::DEDUP,
+    lease::KIND,
+    log::POWER,
+    archive::ARCHIVE,
+    archive::WEBHOOKS,
+    moves::KIND,
+    sending::SENDING,
+    batches::BATCHES,
+];
 
 /// Returns a scenario by its name.
 #[must_use]

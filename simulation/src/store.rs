@@ -1,7 +1,7 @@
 //! A store in memory that fails as a run says. A call takes time before and after its transaction, so that its
 //! caller can be killed in between.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +34,22 @@ pub(crate) enum Fate {
 pub(crate) struct Tables {
     pub(crate) messages: Vec<Arc<Message>>,
     pub(crate) archived: Sequence,
-    pub(crate) events: Vec<NewDelivery>,
+    pub(crate) events: Vec<Row>,
+    /// Receivers that get nothing until an operator enables them.
+    pub(crate) disabled: BTreeSet<String>,
     pub(crate) read: Option<Sequence>,
     /// A message differs from one that was stored under the same position.
     pub(crate) clash: Option<Sequence>,
+}
+
+/// An event of a receiver, with what is known of its attempts.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) endpoint: String,
+    pub(crate) new: NewDelivery,
+    pub(crate) state: DeliveryState,
+    pub(crate) attempts: u32,
+    pub(crate) next_at_ms: u64,
 }
 
 /// The store, over the lives of its callers.
@@ -86,6 +98,12 @@ impl SimulatedStore {
 }
 
 impl Tables {
+    /// Adds an event that waits for its first attempt.
+    pub(crate) fn add(&mut self, endpoint: &str, new: NewDelivery) {
+        let (endpoint, next_at_ms) = (endpoint.to_owned(), new.at_ms);
+        self.events.push(Row { endpoint, new, state: DeliveryState::Pending, attempts: 0, next_at_ms });
+    }
+
     fn archive(&mut self, entries: &[ArchiveEntry], keeps_known: bool) {
         let mut known: BTreeMap<_, _> =
             self.messages.iter().map(|it| ((it.room.clone(), it.sequence), Arc::clone(it))).collect();
@@ -190,7 +208,7 @@ impl DeliveryStore for SimulatedStore {
 
     async fn enqueue(
         &self,
-        _: &str,
+        endpoint: &str,
         _: u16,
         mark: Sequence,
         events: &[NewDelivery],
@@ -199,8 +217,8 @@ impl DeliveryStore for SimulatedStore {
         let set = |tables: &mut Tables| tables.read = tables.read.max(Some(mark));
         let write = |tables: &mut Tables| {
             for event in events {
-                if !keeps_known || tables.events.iter().all(|known| known.event != event.event) {
-                    tables.events.push(event.clone());
+                if !keeps_known || tables.events.iter().all(|known| known.new.event != event.event) {
+                    tables.add(endpoint, event.clone());
                 }
             }
             set(tables);
@@ -216,20 +234,59 @@ impl DeliveryStore for SimulatedStore {
         Ok(Vec::new())
     }
 
-    async fn endpoint(&self, _: &str) -> Result<Option<EndpointRecord>, StoreError> {
-        Ok(None)
+    async fn endpoint(&self, name: &str) -> Result<Option<EndpointRecord>, StoreError> {
+        let record = |_: &String| EndpointRecord {
+            name: name.to_owned(),
+            url: String::new(),
+            events: "*".into(),
+            disabled_reason: Some("the receiver answered 410 Gone".into()),
+            disabled_at_ms: Some(0),
+            seen_at_ms: 0,
+        };
+        Ok(self.tables.lock().disabled.get(name).map(record))
     }
 
-    async fn disable_endpoint(&self, _: &str, _: Option<(&str, u64)>) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn disable_endpoint(&self, name: &str, reason: Option<(&str, u64)>) -> Result<bool, StoreError> {
+        let write = |tables: &mut Tables| {
+            if reason.is_some() {
+                tables.disabled.insert(name.to_owned());
+            } else {
+                tables.disabled.remove(name);
+            }
+        };
+        self.transact(|_| {}, write).await?;
+        Ok(true)
     }
 
-    async fn pending(&self, _: &str, _: usize) -> Result<Vec<PendingDelivery>, StoreError> {
-        unreachable!("no simulated part sends events")
+    async fn pending(&self, endpoint: &str, limit: usize) -> Result<Vec<PendingDelivery>, StoreError> {
+        let tables = self.tables.lock();
+        let rows = tables.events.iter().enumerate();
+        let waiting = rows.filter(|(_, row)| row.endpoint == endpoint && row.state == DeliveryState::Pending);
+        let mut pending: Vec<_> = waiting
+            .map(|(at, row)| PendingDelivery {
+                id: at as u64,
+                event: row.new.event.clone(),
+                kind: row.new.kind.clone(),
+                at_ms: row.new.at_ms,
+                body: row.new.body.clone(),
+                attempts: row.attempts,
+                next_at_ms: row.next_at_ms,
+            })
+            .collect();
+        pending.sort_by_key(|delivery| (delivery.next_at_ms, delivery.id));
+        pending.truncate(limit);
+        Ok(pending)
     }
 
-    async fn record_attempt(&self, _: u64, _: &Attempt) -> Result<(), StoreError> {
-        unreachable!("no simulated part sends events")
+    async fn record_attempt(&self, id: u64, attempt: &Attempt) -> Result<(), StoreError> {
+        let is_wait_kept = self.mutation != Some(Mutation::WaitForgotten);
+        let write = |tables: &mut Tables| {
+            if let Some(row) = usize::try_from(id).ok().and_then(|at| tables.events.get_mut(at)) {
+                let next_at_ms = if is_wait_kept { attempt.next_at_ms } else { attempt.at_ms };
+                (row.state, row.attempts, row.next_at_ms) = (attempt.state, attempt.attempts, next_at_ms);
+            }
+        };
+        self.transact(|_| {}, write).await
     }
 
     async fn delivery_log(

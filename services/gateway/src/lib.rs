@@ -43,6 +43,8 @@ pub use health::{GatewayHealth, HeartbeatAge};
 pub use http::operations;
 #[doc(hidden)]
 pub use http::parse_request_head;
+#[doc(hidden)]
+pub use hub::{SteppedBatch, SteppedHub, SteppedPace, SteppedPlan};
 pub use load::{HEARTBEAT_AGE_MAX, OverloadConfig};
 pub use metrics::GatewayMetrics;
 pub use room::HeatConfig;

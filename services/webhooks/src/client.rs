@@ -2,25 +2,21 @@
 
 use std::time::Duration;
 
+use barrage_clock::Clock;
 use barrage_outbound::{Encryption, GuardedResolver, Reachable, retry_after};
 use barrage_store::PendingDelivery;
 use barrage_tls::ClientTls;
+use futures_util::future::BoxFuture;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 use crate::config::WebhooksConfig;
+use crate::outside::{Outside, Sent};
 use crate::schedule::Outcome;
 use crate::signature::Secrets;
 
 /// What requests say they come from.
 const AGENT: &str = concat!("Barrage-Webhooks/", env!("CARGO_PKG_VERSION"));
-
-/// Result of one request: the outcome, and an error text for the delivery log.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    pub(crate) outcome: Outcome,
-    pub(crate) error: Option<String>,
-}
 
 /// Client of one receiver.
 #[derive(Debug)]
@@ -51,7 +47,7 @@ impl ReceiverClient {
     }
 
     /// Sends one event. Its signature has the time of this attempt.
-    pub(crate) async fn send(&self, delivery: &PendingDelivery, secrets: &Secrets) -> Sent {
+    async fn post(&self, delivery: &PendingDelivery, secrets: &Secrets) -> Sent {
         let unanswered = |error: String| Sent { outcome: Outcome::Unanswered, error: Some(error) };
         // The client connects to an address in the URL without asking the resolver.
         if let Some(host) = self.url.host_str()
@@ -88,6 +84,26 @@ impl ReceiverClient {
         }
         let error = (!status.is_success()).then(|| format!("the receiver answered {status}"));
         Sent { outcome: Outcome::Answered { status: status.as_u16(), retry_after }, error }
+    }
+}
+
+impl Clock for ReceiverClient {
+    fn unix_ms(&self) -> u64 {
+        barrage_clock::unix_ms()
+    }
+
+    fn steady_ms(&self) -> u64 {
+        barrage_clock::steady_ms()
+    }
+}
+
+impl Outside for ReceiverClient {
+    fn send<'a>(&'a self, delivery: &'a PendingDelivery, secrets: &'a Secrets) -> BoxFuture<'a, Sent> {
+        Box::pin(self.post(delivery, secrets))
+    }
+
+    fn chance(&self) -> f64 {
+        rand::random_range(0.0..1.0)
     }
 }
 

@@ -9,10 +9,10 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use parking_lot::Mutex;
 
-use crate::client::{ReceiverClient, Sent};
 use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
 use crate::metrics::AttemptLabel;
+use crate::outside::{Outside, Sent};
 use crate::schedule::{self, Outcome, Verdict};
 use crate::signature::Secrets;
 
@@ -26,17 +26,17 @@ const GONE: &str = "the receiver answered 410 Gone";
 /// Sends to one receiver.
 pub(crate) struct Deliver {
     endpoint: Arc<Endpoint>,
-    client: ReceiverClient,
+    outside: Box<dyn Outside>,
     breaker: Mutex<Breaker>,
-    /// Time before which nothing is sent, in Unix milliseconds: the receiver asked for it, or the
+    /// Steady time before which nothing is sent, in milliseconds: the receiver asked for it, or the
     /// breaker is open.
     paused_until_ms: Mutex<u64>,
 }
 
 impl Deliver {
-    pub(crate) fn new(endpoint: Arc<Endpoint>, client: ReceiverClient) -> Self {
+    pub(crate) fn new(endpoint: Arc<Endpoint>, outside: Box<dyn Outside>) -> Self {
         let breaker = Mutex::new(Breaker::new(endpoint.config.breaker.clone()));
-        Deliver { endpoint, client, breaker, paused_until_ms: Mutex::new(0) }
+        Deliver { endpoint, outside, breaker, paused_until_ms: Mutex::new(0) }
     }
 
     /// Sends until an error that only an operator can repair.
@@ -58,8 +58,8 @@ impl Deliver {
     /// Sends the events that are due. Returns the time until the next one; zero when more are due.
     async fn round(&self) -> Result<Duration, WebhooksError> {
         let endpoint = &*self.endpoint;
-        let now_ms = barrage_clock::unix_ms();
-        let until_pause = self.paused_until_ms.lock().saturating_sub(now_ms);
+        let now_ms = self.outside.unix_ms();
+        let until_pause = self.paused_until_ms.lock().saturating_sub(self.outside.steady_ms());
         if until_pause > 0 {
             tokio::time::sleep(Duration::from_millis(until_pause).min(endpoint.poll_interval())).await;
             return Ok(Duration::ZERO);
@@ -91,34 +91,42 @@ impl Deliver {
 
     /// Sends one event and records what came of it. An event that the breaker holds back stays as it is.
     async fn attempt(&self, delivery: &PendingDelivery, secrets: &Secrets) -> Result<(), WebhooksError> {
-        if self.endpoint.is_disabled() || *self.paused_until_ms.lock() > barrage_clock::unix_ms() {
+        if self.endpoint.is_disabled() || *self.paused_until_ms.lock() > self.outside.steady_ms() {
             return Ok(());
         }
-        let permit = match self.breaker.lock().acquire(steady()) {
+        let permit = match self.breaker.lock().acquire(self.steady()) {
             Ok(permit) => permit,
             Err(wait) => {
                 self.pause(wait);
                 return Ok(());
             }
         };
-        let started = steady();
-        let sent = self.client.send(delivery, secrets).await;
-        let took = steady().saturating_sub(started);
+        let started = self.steady();
+        let sent = self.outside.send(delivery, secrets).await;
+        let took = self.steady().saturating_sub(started);
         self.endpoint.metrics.duration.observe(took.as_secs_f64());
         let is_answer = matches!(sent.outcome, Outcome::Answered { status, .. } if status < 500);
         let outcome = if is_answer { CallOutcome::Answered } else { CallOutcome::Failed };
-        self.breaker.lock().record(permit, outcome, took, steady());
+        self.breaker.lock().record(permit, outcome, took, self.steady());
         self.record(delivery, &sent).await
     }
 
     async fn record(&self, delivery: &PendingDelivery, sent: &Sent) -> Result<(), WebhooksError> {
         let endpoint = &*self.endpoint;
-        let verdict =
-            schedule::judge(&sent.outcome, delivery.attempts, &endpoint.config, rand::random_range(0.0..1.0));
-        let now_ms = barrage_clock::unix_ms();
+        let chance = self.outside.chance();
+        let verdict = schedule::judge(&sent.outcome, delivery.attempts, &endpoint.config, chance);
+        let now_ms = self.outside.unix_ms();
+        // Before the record: while the store is slow, no other event goes to this receiver.
+        match verdict {
+            Verdict::Retry { pause: Some(pause), .. } | Verdict::Exhausted { pause: Some(pause) } => {
+                self.pause(pause);
+            }
+            Verdict::Gone => endpoint.disable(),
+            Verdict::Delivered | Verdict::Retry { .. } | Verdict::Exhausted { .. } => {}
+        }
         let (state, next_at_ms) = match &verdict {
             Verdict::Delivered => (DeliveryState::Delivered, 0),
-            Verdict::Exhausted => (DeliveryState::Failed, 0),
+            Verdict::Exhausted { .. } => (DeliveryState::Failed, 0),
             Verdict::Retry { wait, .. } => (DeliveryState::Pending, now_ms.saturating_add(ms(*wait))),
             // It waits until an operator enables the receiver.
             Verdict::Gone => (DeliveryState::Pending, now_ms),
@@ -139,7 +147,6 @@ impl Deliver {
         let deliveries = endpoint.store.deliveries();
         endpoint.retried(|| deliveries.record_attempt(delivery.id, &attempt)).await?;
         match verdict {
-            Verdict::Retry { pause: Some(pause), .. } => self.pause(pause),
             Verdict::Gone => {
                 let reason = Some((GONE, now_ms));
                 endpoint.retried(|| deliveries.disable_endpoint(endpoint.name(), reason)).await?;
@@ -149,22 +156,26 @@ impl Deliver {
                     "the receiver answered 410 and is disabled; the admin API enables it"
                 );
             }
-            Verdict::Exhausted => {
+            Verdict::Exhausted { .. } => {
                 tracing::warn!(
                     endpoint = endpoint.name(),
                     event = delivery.event,
                     "an event has failed for good; the admin API replays it"
                 );
             }
-            Verdict::Delivered | Verdict::Retry { pause: None, .. } => {}
+            Verdict::Delivered | Verdict::Retry { .. } => {}
         }
         Ok(())
     }
 
     fn pause(&self, wait: Duration) {
-        let until_ms = barrage_clock::unix_ms().saturating_add(ms(wait));
+        let until_ms = self.outside.steady_ms().saturating_add(ms(wait));
         let mut paused = self.paused_until_ms.lock();
         *paused = until_ms.max(*paused);
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.outside.steady_ms())
     }
 }
 
@@ -172,15 +183,11 @@ fn label(verdict: &Verdict, outcome: &Outcome) -> AttemptLabel {
     match (verdict, outcome) {
         (Verdict::Delivered, _) => AttemptLabel::Delivered,
         (Verdict::Gone, _) => AttemptLabel::Gone,
-        (Verdict::Exhausted, _) => AttemptLabel::Exhausted,
+        (Verdict::Exhausted { .. }, _) => AttemptLabel::Exhausted,
         (Verdict::Retry { pause: Some(_), .. }, _) => AttemptLabel::Throttled,
         (Verdict::Retry { .. }, Outcome::Answered { .. }) => AttemptLabel::Refused,
         (Verdict::Retry { .. }, Outcome::Unanswered) => AttemptLabel::Unanswered,
     }
-}
-
-fn steady() -> Duration {
-    Duration::from_millis(barrage_clock::steady_ms())
 }
 
 fn ms(duration: Duration) -> u64 {

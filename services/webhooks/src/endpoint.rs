@@ -69,6 +69,11 @@ impl Endpoint {
         self.is_disabled.load(Ordering::Relaxed)
     }
 
+    /// Stops sending at once, before the store has it.
+    pub(crate) fn disable(&self) {
+        self.is_disabled.store(true, Ordering::Relaxed);
+    }
+
     /// Counts events that were stored, and wakes the sending task.
     pub(crate) fn add_pending(&self, events: usize) {
         self.pending.fetch_add(events as u64, Ordering::Relaxed);

@@ -18,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::error::WebhooksError;
 use crate::ingest::follow_all;
 use crate::metrics::WebhooksMetrics;
+use crate::outside::Outside;
 use crate::prewarm;
 use crate::review;
 use crate::sweep;
@@ -68,13 +69,37 @@ pub async fn ingest(
     config: Arc<WebhooksConfig>,
     metrics: WebhooksMetrics,
 ) -> Result<(), WebhooksError> {
-    let endpoint = |settings: &EndpointConfig| {
-        let metrics = metrics.of(&settings.name);
-        Arc::new(Endpoint::new(settings.clone(), Arc::clone(&config), Arc::clone(&store), metrics))
-    };
-    let endpoints = config.endpoints.iter().map(endpoint);
+    let endpoints = config.endpoints.iter().map(|settings| endpoint(settings, &config, &store, &metrics));
     let loops = endpoints.map(|endpoint| follow_all(Arc::clone(&bus), endpoint));
     try_join_all(loops).await.map(drop)
+}
+
+/// Sends the stored events of each receiver, as [`run`] does, and stores none. `outside` makes the surroundings of
+/// a receiver by its name. For simulations.
+///
+/// # Errors
+/// When only an operator can repair the cause. No event was skipped.
+pub async fn deliver(
+    store: Arc<dyn Store>,
+    config: Arc<WebhooksConfig>,
+    metrics: WebhooksMetrics,
+    outside: impl Fn(&str) -> Box<dyn Outside>,
+) -> Result<(), WebhooksError> {
+    let loops = config.endpoints.iter().map(|settings| {
+        let endpoint = endpoint(settings, &config, &store, &metrics);
+        Deliver::new(endpoint, outside(&settings.name)).follow()
+    });
+    try_join_all(loops).await.map(drop)
+}
+
+fn endpoint(
+    settings: &EndpointConfig,
+    config: &Arc<WebhooksConfig>,
+    store: &Arc<dyn Store>,
+    metrics: &WebhooksMetrics,
+) -> Arc<Endpoint> {
+    let metrics = metrics.of(&settings.name);
+    Arc::new(Endpoint::new(settings.clone(), Arc::clone(config), Arc::clone(store), metrics))
 }
 
 /// Announces a receiver in the store, and returns its loops.
@@ -90,8 +115,7 @@ async fn start(
     let parsed = url(&settings.url).ok_or_else(|| WebhooksError::Config(format!("{name}: the URL")))?;
     let client = ReceiverClient::new(parsed, config, tls)
         .map_err(|source| WebhooksError::Client { name: name.clone(), source })?;
-    let metrics = metrics.of(&name);
-    let endpoint = Arc::new(Endpoint::new(settings.clone(), Arc::clone(config), Arc::clone(store), metrics));
+    let endpoint = endpoint(settings, config, store, metrics);
     let record = EndpointRecord {
         name,
         url: settings.url.redacted(),
@@ -108,7 +132,7 @@ async fn start(
     loops.push(Box::pin(audit::follow(Arc::clone(&endpoint))));
     loops.push(Box::pin(review::follow(Arc::clone(bus), Arc::clone(&endpoint))));
     loops.push(Box::pin(prewarm::follow(Arc::clone(bus), Arc::clone(&endpoint))));
-    loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), client).follow()));
+    loops.push(Box::pin(Deliver::new(Arc::clone(&endpoint), Box::new(client)).follow()));
     loops.push(Box::pin(async move { sweep::follow(&endpoint).await }));
     Ok(loops)
 }

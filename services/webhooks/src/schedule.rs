@@ -9,9 +9,14 @@ const JITTER: f64 = 0.2;
 
 /// Outcome of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The receiver answered with a status, and perhaps with a time to wait.
-    Answered { status: u16, retry_after: Option<Duration> },
+pub enum Outcome {
+    /// The receiver answered within the longest time of a request.
+    Answered {
+        /// HTTP status of the answer.
+        status: u16,
+        /// Time to wait that the receiver asked for in `Retry-After`.
+        retry_after: Option<Duration>,
+    },
     /// No answer came: time-out, refused address, no connection.
     Unanswered,
 }
@@ -23,8 +28,8 @@ pub(crate) enum Verdict {
     Delivered,
     /// The event waits until then. With `pause` nothing is sent to the receiver for so long.
     Retry { wait: Duration, pause: Option<Duration> },
-    /// No attempt is left.
-    Exhausted,
+    /// No attempt is left. With `pause` nothing is sent to the receiver for so long.
+    Exhausted { pause: Option<Duration> },
     /// The receiver wants no event any more: it answered 410.
     Gone,
 }
@@ -37,12 +42,13 @@ pub(crate) fn judge(outcome: &Outcome, attempts: u32, config: &WebhooksConfig, c
         Outcome::Answered { status, retry_after } => (Some(*status), *retry_after),
         Outcome::Unanswered => (None, None),
     };
-    let planned = usize::try_from(attempts).ok().and_then(|at| config.retry_secs.get(at));
-    let Some(secs) = planned else { return Verdict::Exhausted };
-    let wait = Duration::from_secs(*secs).mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0));
     let asked = retry_after.map(|wait| wait.min(Duration::from_secs(config.retry_after_secs_max)));
     let is_throttled = matches!(status, Some(429 | 502 | 503 | 504));
-    Verdict::Retry { wait: wait.max(asked.unwrap_or_default()), pause: asked.filter(|_| is_throttled) }
+    let pause = asked.filter(|_| is_throttled);
+    let planned = usize::try_from(attempts).ok().and_then(|at| config.retry_secs.get(at));
+    let Some(secs) = planned else { return Verdict::Exhausted { pause } };
+    let wait = Duration::from_secs(*secs).mul_f64(1.0 + JITTER * chance.clamp(0.0, 1.0));
+    Verdict::Retry { wait: wait.max(asked.unwrap_or_default()), pause }
 }
 
 #[cfg(test)]
@@ -77,7 +83,7 @@ mod tests {
         while let Verdict::Retry { wait, .. } = after(500, None, attempts) {
             (waited, attempts) = (waited + wait, attempts + 1);
         }
-        assert_eq!((attempts, after(500, None, attempts)), (9, Verdict::Exhausted));
+        assert_eq!((attempts, after(500, None, attempts)), (9, Verdict::Exhausted { pause: None }));
         assert!(waited > Duration::from_secs(3 * 86_400), "{waited:?}");
     }
 
@@ -87,5 +93,11 @@ mod tests {
         assert_eq!(after(503, Some(1), 0), retry(5_500, Some(1)));
         assert_eq!(after(500, Some(60), 0), retry(60_000, None), "one event failed, not the receiver");
         assert_eq!(after(429, Some(u64::MAX), 0), retry(86_400_000, Some(86_400)));
+        let pause = Some(Duration::from_secs(60));
+        assert_eq!(
+            after(429, Some(60), 9),
+            Verdict::Exhausted { pause },
+            "the other events wait all the same"
+        );
     }
 }

@@ -203,7 +203,7 @@ impl World {
     fn count(&mut self) {
         let tables = self.store.tables.lock();
         for event in &tables.events[self.counted..] {
-            for number in event.body.split("\"number\":").skip(1) {
+            for number in event.new.body.split("\"number\":").skip(1) {
                 let digits = number.split(|it: char| !it.is_ascii_digit()).next().unwrap_or_default();
                 *self.counts.entry(digits.parse().unwrap_or(usize::MAX)).or_default() += 1;
             }

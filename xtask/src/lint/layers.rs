@@ -243,7 +243,7 @@ const ALLOWED: &[Allowed] = &[
     allowed(
         "simulation",
         5,
-        &["archiver", "bus", "client", "clock", "flow", "protocol", "store", "trace", "webhooks"],
+        &["archiver", "bus", "client", "clock", "flow", "gateway", "protocol", "store", "trace", "webhooks"],
     ),
     allowed("xtask", 5, &["protocol", "recording"]),
 ];

@@ -178,7 +178,7 @@ impl Hub {
     /// Takes the events that have come, while the batch has room for them.
     async fn collect(&mut self, subscription: &mut Subscription) {
         for _ in 0..COLLECTED_MAX {
-            let is_closed = self.batcher.is_full() && self.room.is_in_flight();
+            let is_closed = self.schedule.is_closed(&self.batcher, self.room.is_in_flight());
             let Some(event) = (if is_closed { None } else { subscription.try_next() }) else {
                 self.schedule.collected(self.started.elapsed());
                 return;

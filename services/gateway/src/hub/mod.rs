@@ -13,5 +13,7 @@ mod record;
 mod rest;
 mod run;
 mod schedule;
+mod stepped;
 
 pub(crate) use run::starter;
+pub use stepped::{SteppedBatch, SteppedHub, SteppedPace, SteppedPlan};

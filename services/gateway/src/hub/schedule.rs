@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::room::Batcher;
+
 /// Open batch of a hub at one moment. Times are since the hub's start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenBatch {
@@ -89,6 +91,12 @@ impl Schedule {
     /// Ends the hold, when the batch is sent; returns its time.
     pub(super) fn take_hold(&mut self) -> Option<Duration> {
         self.held_until.take()
+    }
+
+    /// Whether the hub takes no message: the open batch is full, and loses no chat to one more. A full batch of chat
+    /// that waits for the egress limit goes on taking messages, of which a sample stays.
+    pub(super) fn is_closed(&self, batcher: &Batcher, is_in_flight: bool) -> bool {
+        batcher.is_full() && (is_in_flight || !self.is_held() || batcher.has_precious())
     }
 
     fn due(&self, batch: &OpenBatch, now: Duration) -> Option<Duration> {
