@@ -7,12 +7,17 @@ use crate::setup;
 
 /// Checks the chart. Writes its generated files first with `write`; `print` prints one value set instead.
 pub(crate) fn main(write: bool, print: Option<&str>) -> anyhow::Result<()> {
+    run(check(write, print)?)
+}
+
+/// Returns the command of the checks.
+pub(crate) fn check(write: bool, print: Option<&str>) -> anyhow::Result<Command> {
     let mut check = script("check.py")?;
     check.args(write.then_some("--write"));
     if let Some(set) = print {
         check.args(["--print", set]);
     }
-    run(check)
+    Ok(check)
 }
 
 /// Runs the chart's life on a real API server, and its processes on loopback. Each script prints why it is

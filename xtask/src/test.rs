@@ -45,20 +45,22 @@ pub(crate) fn compile() -> anyhow::Result<()> {
 fn run_tier(tier: Tier) -> anyhow::Result<()> {
     if tier == Tier::Fast {
         run(nextest("fast", &[])?)?;
-        web::unit_tests()?;
+        run(web::unit_tests()?)?;
         return slowest::print(&["fast"], Vec::new());
     }
+    let chart = Beside::start("the checks of the chart", chart::check(false, None)?)?;
     lint::all_but_clippy()?;
     // Before the build, which embeds the page.
     web::check_current()?;
     let build = Beside::start("the build of the tests", nextest("together", &["--no-run"])?)?;
-    chart::main(false, None)?;
     web::check_packages()?;
-    web::unit_tests()?;
+    chart.finish()?;
     build.finish()?;
     reports::forget_browser();
     let browser = Beside::start("npm run e2e:beside", browser_tests(BrowserTests::Beside)?)?;
+    let unit = Beside::start("npm run unit", web::unit_tests()?)?;
     let mut together = run(nextest("together", &["--no-fail-fast"])?);
+    let unit = unit.finish();
     // Tests that measure time begin when the browser has ended.
     let mut browser = browser.finish();
     let browser_cases = reports::browser_cases();
@@ -80,7 +82,7 @@ fn run_tier(tier: Tier) -> anyhow::Result<()> {
     }
     slowest::print(&["together", "alone"], browser_cases)?;
     again.print()?;
-    together.and(browser).and(stage).and(alone)?;
+    together.and(unit).and(browser).and(stage).and(alone)?;
     if tier == Tier::Full {
         // A check of all its dependencies, which the other builds do not share.
         let alone = ["check", "--locked", "--package", "barrage-autoscaler", "--no-default-features"];
