@@ -37,7 +37,7 @@ impl Page {
     /// frame, `image_origins` those of emotes' images. An origin that is not valid in a header is logged
     /// and ignored.
     pub(super) fn new(frame_ancestors: &[String], image_origins: &[String]) -> Self {
-        let any_image = ["https:".to_owned()];
+        let any_image = [&["https:".to_owned()][..], image_origins].concat();
         let policy_of = |extra: &str, images: &[String]| {
             let mut policy = format!("{POLICY}{extra}");
             add(&mut policy, IMAGES, images);

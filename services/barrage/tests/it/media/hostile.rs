@@ -1,5 +1,6 @@
 //! Requests and files that are made to break an upload, the check or the server.
 
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 
 use super::site::{Site, bytes, metadata};
@@ -142,18 +143,21 @@ async fn picture_that_needs_too_much_memory_ends_its_own_process_alone() {
 
 #[tokio::test]
 async fn hundred_checks_at_once_run_in_two_processes_at_a_time() {
-    let settings = [("MEDIA__CHECK__AT_ONCE", "2"), ("HTTP__LIMITS__UPLOADS_PER_S", "1000")];
+    let settings = [
+        ("MEDIA__CHECK__AT_ONCE", "2"),
+        ("MEDIA__USER_OPEN_MAX", "100"),
+        ("HTTP__LIMITS__UPLOADS_PER_S", "1000"),
+    ];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let site = Site::start_with(settings.into(), None).await;
     let token = site.token("ann").await;
     let folder = tempfile::tempdir().unwrap();
-    let picture = super::pictures::ffmpeg(folder.path(), "color=c=red:size=16x16", "a.png");
-    let mut uploads = Vec::new();
-    for n in 0..100_u32 {
-        // What follows the end of a PNG changes its digest, and nothing else.
-        let file = [&picture[..], &n.to_be_bytes()].concat();
-        uploads.push(site.upload(&token, &file, &[]).await);
-    }
+    let picture = super::pictures::ffmpeg(folder.path(), "color=c=red:size=400x400", "a.png");
+    // What follows the end of a PNG changes its digest, and nothing else.
+    let files: Vec<_> = (0..100_u32).map(|n| [&picture[..], &n.to_be_bytes()].concat()).collect();
+    // As many as a user may send at once.
+    let sent = stream::iter(&files).map(|file| site.upload(&token, file, &[])).buffered(3);
+    let uploads: Vec<_> = sent.collect().await;
     let server = site.server.id().to_string();
     let (mut most, mut waiting) = (0, uploads.len());
     let began = std::time::Instant::now();
