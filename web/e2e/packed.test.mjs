@@ -78,7 +78,7 @@ test('the programs of the guides hold', () => {
     writeFileSync(join(project, `guide-${number}.${kind}`), code);
     return `guide-${number}.${kind}`;
   });
-  assert.equal(programs.length, 4);
+  assert.equal(programs.length, 5);
   const options = ['--strict', '--noEmit', '--target', 'es2022', '--module', 'nodenext', '--lib', 'es2022,dom', '--jsx', 'react-jsx', '--types', ''];
   assert.equal(run(join(web, 'node_modules/.bin/tsc'), ...options, ...programs), '');
 });
