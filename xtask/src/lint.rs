@@ -1,4 +1,4 @@
-//! Checks without a run of the code: format, clippy, paths, layers, dependencies, prose, the image's
+//! Checks without a run of the code: format, clippy, paths, layers, unit tests, dependencies, prose, the image's
 //! Dockerfile, the page's types.
 
 pub(crate) mod dependencies;
@@ -9,6 +9,7 @@ pub(crate) mod metadata;
 mod paths;
 mod prose;
 mod security_map;
+mod unit_tests;
 
 use crate::run::{command, run};
 use crate::web;
@@ -30,6 +31,7 @@ pub(crate) fn all_but_clippy() -> anyhow::Result<()> {
     run(command("cargo", &["fmt", "--all", "--check"]))?;
     let metadata = metadata::Metadata::read()?;
     layers::check(&metadata)?;
+    unit_tests::check(&metadata)?;
     dependencies::check(&metadata)?;
     web::check_types()
 }

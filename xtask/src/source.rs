@@ -8,5 +8,5 @@ mod imports;
 mod lexer;
 mod tree;
 
-pub(crate) use file::{Function, SourceFile};
+pub(crate) use file::{Function, SourceFile, has_tests};
 pub(crate) use tree::CrateTree;

@@ -108,6 +108,7 @@ mod tests {
             is_ours,
             manifest: PathBuf::new(),
             dependencies: Vec::new(),
+            targets: Vec::new(),
         }
     }
 

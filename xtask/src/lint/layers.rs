@@ -373,6 +373,7 @@ mod tests {
             is_ours: true,
             manifest: "Cargo.toml".into(),
             dependencies: vec!["barrage-store".into(), "sqlx".into(), "bytes".into()],
+            targets: Vec::new(),
         };
         let ours = BTreeSet::from(["barrage-gateway", "barrage-store"]);
         let new = edges(&package, &ours);

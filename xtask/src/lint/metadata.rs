@@ -18,6 +18,18 @@ pub(crate) struct Package {
     pub(crate) manifest: PathBuf,
     /// Names of its dependencies, without those of tests alone.
     pub(crate) dependencies: Vec<String>,
+    /// Its libraries and programs.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// A library or a program of a package.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// `lib`, `bin` or `proc-macro`.
+    pub(crate) kind: String,
+    pub(crate) root: PathBuf,
+    /// Whether the build of the tests compiles its unit tests.
+    pub(crate) is_tested: bool,
 }
 
 /// All packages that the lock file names.
@@ -47,6 +59,7 @@ impl Package {
     fn from_json(value: &Value) -> Package {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let dependencies = value["dependencies"].as_array().into_iter().flatten();
+        let targets = value["targets"].as_array().into_iter().flatten().map(Target::from_json);
         let of_product = dependencies.filter(|dependency| dependency["kind"] != "dev");
         Package {
             name: text(&value["name"]),
@@ -55,6 +68,20 @@ impl Package {
             is_ours: value["source"].is_null(),
             manifest: text(&value["manifest_path"]).into(),
             dependencies: of_product.map(|dependency| text(&dependency["name"])).collect(),
+            targets: targets.filter(|target| UNIT_TESTED.contains(&target.kind.as_str())).collect(),
+        }
+    }
+}
+
+/// Kinds of targets whose files hold unit tests.
+const UNIT_TESTED: [&str; 3] = ["lib", "bin", "proc-macro"];
+
+impl Target {
+    fn from_json(value: &Value) -> Target {
+        Target {
+            kind: value["kind"][0].as_str().unwrap_or_default().to_owned(),
+            root: value["src_path"].as_str().unwrap_or_default().into(),
+            is_tested: value["test"].as_bool().unwrap_or(true),
         }
     }
 }

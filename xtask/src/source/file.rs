@@ -123,6 +123,17 @@ fn without_tests<'a>(code: &[Token<'a>]) -> Vec<Token<'a>> {
     kept
 }
 
+/// Whether a file has an attribute of tests: `#[test]`, another one of that name, or a `cfg` that asks for tests.
+pub(crate) fn has_tests(text: &str) -> bool {
+    let all = tokens(text);
+    (0..all.len()).any(|at| {
+        let is_attribute = all[at].is('#') && all.get(at + 1).is_some_and(|token| token.is('['));
+        let Some(end) = is_attribute.then(|| matching(&all, at + 1)).flatten() else { return false };
+        let is_test = |n: usize| all[n].word() == Some("test") && all[n - 2].word() != Some("not");
+        (at + 2..end).any(is_test)
+    })
+}
+
 /// Returns the range of a `#[cfg(test)]` at `at`.
 fn test_attribute(code: &[Token<'_>], at: usize) -> Option<Range<usize>> {
     if !(code[at].is('#') && code.get(at + 1)?.is('[')) {
@@ -197,6 +208,26 @@ fn path_attribute(before: &[Token<'_>]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn attributes_of_tests_are_seen_and_other_mentions_are_not() {
+        for text in [
+            "#[test]\nfn a() {}",
+            "#[tokio::test(start_paused = true)]",
+            "#[cfg(all(test, not(loom)))] mod a;",
+        ] {
+            assert!(has_tests(text), "{text}");
+        }
+        for text in [
+            "fn test() {}",
+            "// #[test]",
+            "#[cfg_attr(not(test), warn(x))]",
+            "\"#[test]\"",
+            "#[derive(Debug)]",
+        ] {
+            assert!(!has_tests(text), "{text}");
+        }
+    }
 
     const TEXT: &str = "
         use crate::a::{B, c::D as E};

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::foreign::{ConditionSchema, TimeSchema};
 use super::schema;
 
 /// One fleet of gateways and how it scales.
@@ -274,9 +275,11 @@ pub struct FleetAutoscalerStatus {
     pub recommendation: Option<Recommendation>,
     /// Time at which this autoscaler last changed the replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<TimeSchema>")]
     pub last_scale_time: Option<Time>,
     /// Ready, Conflict, MetricsAvailable, Panic, ScalingLimited, Unschedulable, CapacityUnverified.
     #[serde(default)]
+    #[schemars(with = "Vec<ConditionSchema>")]
     pub conditions: Vec<Condition>,
 }
 

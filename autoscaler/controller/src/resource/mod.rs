@@ -3,6 +3,7 @@
 #[allow(unreachable_pub, reason = "the derived schema repeats the struct in private")]
 #[allow(clippy::duplicated_attributes, reason = "columns of one type have one type")]
 mod fleet_autoscaler;
+mod foreign;
 mod rivals;
 mod schema;
 mod settings;
