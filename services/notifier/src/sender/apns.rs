@@ -5,7 +5,7 @@ use barrage_push::{ApnsKey, ApnsRequest, Note, Verdict, of_apns};
 use barrage_store::{DeviceRecord, PushService};
 use parking_lot::Mutex;
 
-use super::{Sender, read_file, refused};
+use super::contract::{Sender, read_file, refused};
 use crate::config::ApnsConfig;
 use crate::error::NotifierError;
 use crate::exchange::{Answer, Origins, Outgoing};

@@ -5,7 +5,7 @@ use barrage_push::{AccessToken, FcmAccount, Note, Verdict, fcm_badge, fcm_messag
 use barrage_store::{DeviceRecord, PushService};
 use tokio::sync::Mutex;
 
-use super::{Sender, read_file, refused};
+use super::contract::{Sender, read_file, refused};
 use crate::config::FcmConfig;
 use crate::error::NotifierError;
 use crate::exchange::{Answer, Origins, Outgoing};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use barrage_push::{Note, VendorTemplate, Verdict, of_vendor};
 use barrage_store::{DeviceRecord, PushService};
 
-use super::{Sender, refused};
+use super::contract::{Sender, refused};
 use crate::config::VendorConfig;
 use crate::error::NotifierError;
 use crate::exchange::{Answer, Origins, Outgoing};

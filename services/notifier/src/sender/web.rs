@@ -11,7 +11,7 @@ use barrage_store::{DeviceRecord, PushService};
 use barrage_tls::ClientTls;
 use parking_lot::Mutex;
 
-use super::{Sender, read_file, refused};
+use super::contract::{Sender, read_file, refused};
 use crate::config::PushConfig;
 use crate::error::NotifierError;
 use crate::exchange::{Answer, GuardedNames, Names, Origins, Outgoing};

@@ -6,6 +6,7 @@ mod engine;
 mod erase;
 mod load;
 mod push;
+mod push_calls;
 mod read;
 mod reports;
 mod trim;

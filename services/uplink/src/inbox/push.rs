@@ -1,9 +1,5 @@
 //! Notifications: a user's devices and settings, whom it follows, and hosts who go live.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use barrage_cache::Cache;
 use barrage_protocol::code::Refusal;
 use barrage_protocol::inbox::{
     DeviceAnswer, DeviceOutcome, DeviceRemoved, DeviceRequest, DeviceView, DevicesAnswer, FollowAnswer,
@@ -11,9 +7,7 @@ use barrage_protocol::inbox::{
 };
 use barrage_protocol::{Code, UserId};
 use barrage_push::{WebSubscription, check_settings};
-use barrage_store::{
-    Campaign, FOLLOWS_PER_USER_MAX, InboxReads, NewCampaign, NewDevice, PushService, Registered,
-};
+use barrage_store::{Campaign, FOLLOWS_PER_USER_MAX, NewCampaign, NewDevice, Registered};
 
 use super::control::InboxControl;
 use super::refusals::{malformed, unreadable};
@@ -25,26 +19,6 @@ const TOKEN_BYTES_MAX: usize = 4_096;
 const ID_BYTES_MAX: usize = 64;
 /// Longest title of a stream, in characters.
 const TITLE_CHARS_MAX: usize = 200;
-/// Time for which the services of the senders are known.
-const SERVICES_AGE: Duration = Duration::from_secs(5);
-
-/// The services that senders have announced, for a few seconds.
-pub(super) struct Services {
-    store: Arc<dyn InboxReads>,
-    known: Cache<(), Arc<Vec<PushService>>, barrage_store::InboxError>,
-}
-
-impl Services {
-    pub(super) fn new(store: Arc<dyn InboxReads>) -> Self {
-        Services { store, known: Cache::new(1, SERVICES_AGE) }
-    }
-
-    async fn get(&self) -> Result<Arc<Vec<PushService>>, Refusal> {
-        let read = async { Ok(Arc::new(self.store.services().await?)) };
-        let known = self.known.load((), read).await;
-        known.map_err(|error| unreadable(&error))
-    }
-}
 
 impl InboxControl {
     /// Returns the services that notifications are sent to, and the key that browsers need.

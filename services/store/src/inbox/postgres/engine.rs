@@ -74,8 +74,8 @@ impl PostgresInbox {
         write::move_mark(&mut transaction, lane, after, up_to).await?;
         let changes = plan(load::rows(&mut transaction, &needs).await?, entries);
         write::changes(&mut transaction, &changes).await?;
-        push::enqueue(&mut transaction, &calls(&changes)).await?;
-        push::lower(&mut transaction, &lowered(entries)).await?;
+        push::queue::enqueue(&mut transaction, &calls(&changes)).await?;
+        push::badges::lower(&mut transaction, &lowered(entries)).await?;
         transaction.commit().await?;
         Ok(changes)
     }

@@ -136,8 +136,8 @@ fn project(
     write::move_mark(&transaction, lane, after, up_to)?;
     let changes = plan_in(&transaction, entries)?;
     write::changes(&transaction, &changes)?;
-    push::enqueue(&transaction, &calls(&changes))?;
-    push::lower(&transaction, &lowered(entries))?;
+    push::queue::enqueue(&transaction, &calls(&changes))?;
+    push::badges::lower(&transaction, &lowered(entries))?;
     transaction.commit()?;
     Ok(changes)
 }

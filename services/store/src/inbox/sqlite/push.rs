@@ -1,10 +1,6 @@
 //! Notifications in the file: devices and settings, the queue, follows and campaigns.
 
-mod badges;
-mod devices;
-mod engine;
-mod follows;
-mod queue;
-
-pub(super) use badges::lower;
-pub(super) use queue::enqueue;
+pub(super) mod badges;
+pub(super) mod devices;
+pub(super) mod follows;
+pub(super) mod queue;

@@ -31,7 +31,11 @@ pub(in crate::inbox::postgres) async fn lower(
     Ok(())
 }
 
-pub(super) async fn take(pool: &PgPool, now_ms: u64, limit: usize) -> Result<Vec<Badges>, InboxError> {
+pub(in crate::inbox::postgres) async fn take(
+    pool: &PgPool,
+    now_ms: u64,
+    limit: usize,
+) -> Result<Vec<Badges>, InboxError> {
     let mut transaction = pool.begin().await?;
     let taken = sqlx::query_scalar::<_, i64>(
         "DELETE FROM inbox_push_badges WHERE user_n IN (

@@ -13,7 +13,7 @@ use crate::inbox::push::{
     Announced, DEVICES_PER_USER_MAX, DeviceRecord, NewDevice, PushService, Registered, other_key,
 };
 
-pub(super) async fn announce(
+pub(in crate::inbox::postgres) async fn announce(
     pool: &PgPool,
     services: &[PushService],
     replaces: Option<&str>,
@@ -44,13 +44,16 @@ pub(super) async fn announce(
     Ok(Announced::Done)
 }
 
-pub(super) async fn services(pool: &PgPool) -> Result<Vec<PushService>, InboxError> {
+pub(in crate::inbox::postgres) async fn services(pool: &PgPool) -> Result<Vec<PushService>, InboxError> {
     let sql = "SELECT service, public_key FROM inbox_push_services ORDER BY service";
     sqlx::query(sql).fetch_all(pool).await?.iter().map(parse::push_service).collect()
 }
 
 /// Returns the number of a user, who gets one when the tables do not have it.
-pub(super) async fn number(connection: &mut PgConnection, user: &UserId) -> Result<i64, InboxError> {
+pub(in crate::inbox::postgres) async fn number(
+    connection: &mut PgConnection,
+    user: &UserId,
+) -> Result<i64, InboxError> {
     let default = Preferences::default();
     sqlx::query(
         "INSERT INTO inbox_users (id, version, unread, policy, receipts) VALUES ($1, 0, 0, $2, $3)
@@ -65,7 +68,7 @@ pub(super) async fn number(connection: &mut PgConnection, user: &UserId) -> Resu
     Ok(found.fetch_one(connection).await?)
 }
 
-pub(super) async fn register(
+pub(in crate::inbox::postgres) async fn register(
     pool: &PgPool,
     user: &UserId,
     device: &NewDevice,
@@ -115,14 +118,21 @@ pub(super) async fn register(
     Ok(if is_again { Registered::Again } else { Registered::New })
 }
 
-pub(super) async fn delete(pool: &PgPool, user: &UserId, device: &str) -> Result<bool, InboxError> {
+pub(in crate::inbox::postgres) async fn delete(
+    pool: &PgPool,
+    user: &UserId,
+    device: &str,
+) -> Result<bool, InboxError> {
     let deleted = sqlx::query(
         "DELETE FROM inbox_devices WHERE user_n = (SELECT n FROM inbox_users WHERE id = $1) AND device = $2",
     );
     Ok(deleted.bind(user.as_str()).bind(device).execute(pool).await?.rows_affected() == 1)
 }
 
-pub(super) async fn devices(pool: &PgPool, user: &UserId) -> Result<Vec<DeviceRecord>, InboxError> {
+pub(in crate::inbox::postgres) async fn devices(
+    pool: &PgPool,
+    user: &UserId,
+) -> Result<Vec<DeviceRecord>, InboxError> {
     let sql = format!(
         "SELECT {} FROM inbox_devices WHERE user_n = (SELECT n FROM inbox_users WHERE id = $1) ORDER BY device",
         parse::DEVICE
@@ -132,7 +142,7 @@ pub(super) async fn devices(pool: &PgPool, user: &UserId) -> Result<Vec<DeviceRe
 }
 
 /// Returns the devices of several users.
-pub(super) async fn devices_of(
+pub(in crate::inbox::postgres) async fn devices_of(
     connection: &mut PgConnection,
     users: &[i64],
 ) -> Result<HashMap<i64, Vec<DeviceRecord>>, InboxError> {
@@ -149,7 +159,7 @@ pub(super) async fn devices_of(
 }
 
 /// Returns the unread items of several users, for the badge.
-pub(super) async fn totals_of(
+pub(in crate::inbox::postgres) async fn totals_of(
     connection: &mut PgConnection,
     users: &[i64],
 ) -> Result<HashMap<i64, u64>, InboxError> {
@@ -161,7 +171,7 @@ pub(super) async fn totals_of(
     found.iter().map(|row| Ok((row.int(0)?, row.count(1)?))).collect()
 }
 
-pub(super) async fn forget_address(
+pub(in crate::inbox::postgres) async fn forget_address(
     pool: &PgPool,
     user: UserNumber,
     device: &str,
@@ -175,7 +185,10 @@ pub(super) async fn forget_address(
     Ok(deleted.execute(pool).await?.rows_affected() == 1)
 }
 
-pub(super) async fn forget_unseen(pool: &PgPool, before_ms: u64) -> Result<u64, InboxError> {
+pub(in crate::inbox::postgres) async fn forget_unseen(
+    pool: &PgPool,
+    before_ms: u64,
+) -> Result<u64, InboxError> {
     let deleted = sqlx::query(
         "DELETE FROM inbox_devices WHERE (user_n, device) IN (
             SELECT user_n, device FROM inbox_devices WHERE registered_at_ms < $1 LIMIT 1000)",
@@ -183,7 +196,7 @@ pub(super) async fn forget_unseen(pool: &PgPool, before_ms: u64) -> Result<u64, 
     Ok(deleted.bind(int(before_ms)).execute(pool).await?.rows_affected())
 }
 
-pub(super) async fn note_badge(
+pub(in crate::inbox::postgres) async fn note_badge(
     pool: &PgPool,
     user: UserNumber,
     devices: &[String],
@@ -197,12 +210,19 @@ pub(super) async fn note_badge(
     Ok(())
 }
 
-pub(super) async fn settings(pool: &PgPool, user: &UserId) -> Result<Option<String>, InboxError> {
+pub(in crate::inbox::postgres) async fn settings(
+    pool: &PgPool,
+    user: &UserId,
+) -> Result<Option<String>, InboxError> {
     let sql = "SELECT s.settings FROM inbox_push_settings AS s JOIN inbox_users AS u ON u.n = s.user_n WHERE u.id = $1";
     Ok(sqlx::query_scalar(sql).bind(user.as_str()).fetch_optional(pool).await?)
 }
 
-pub(super) async fn set_settings(pool: &PgPool, user: &UserId, settings: &str) -> Result<(), InboxError> {
+pub(in crate::inbox::postgres) async fn set_settings(
+    pool: &PgPool,
+    user: &UserId,
+    settings: &str,
+) -> Result<(), InboxError> {
     let mut transaction = pool.begin().await?;
     let user = number(&mut transaction, user).await?;
     sqlx::query(
@@ -217,7 +237,7 @@ pub(super) async fn set_settings(pool: &PgPool, user: &UserId, settings: &str) -
 }
 
 /// Removes everything of notifications that is the user's own.
-pub(super) async fn erase(pool: &PgPool, user: &UserId) -> Result<(), InboxError> {
+pub(in crate::inbox::postgres) async fn erase(pool: &PgPool, user: &UserId) -> Result<(), InboxError> {
     let mut transaction = pool.begin().await?;
     for (table, column) in [
         ("inbox_devices", "user_n"),

@@ -11,7 +11,7 @@ use crate::inbox::parse;
 use crate::inbox::push::{Campaign, FOLLOWS_PER_USER_MAX, Follower, NewCampaign, Take};
 use crate::inbox::store::AWAY_ROWS_MAX;
 
-pub(super) async fn follow(
+pub(in crate::inbox::postgres) async fn follow(
     pool: &PgPool,
     user: &UserId,
     host: &UserId,
@@ -37,7 +37,11 @@ pub(super) async fn follow(
     Ok(true)
 }
 
-pub(super) async fn unfollow(pool: &PgPool, user: &UserId, host: &UserId) -> Result<(), InboxError> {
+pub(in crate::inbox::postgres) async fn unfollow(
+    pool: &PgPool,
+    user: &UserId,
+    host: &UserId,
+) -> Result<(), InboxError> {
     sqlx::query(
         "DELETE FROM inbox_follows WHERE user_n = (SELECT n FROM inbox_users WHERE id = $1)
             AND host = (SELECT n FROM inbox_users WHERE id = $2)",
@@ -49,7 +53,7 @@ pub(super) async fn unfollow(pool: &PgPool, user: &UserId, host: &UserId) -> Res
     Ok(())
 }
 
-pub(super) async fn follows(
+pub(in crate::inbox::postgres) async fn follows(
     pool: &PgPool,
     user: &UserId,
     after: Option<&UserId>,
@@ -68,7 +72,10 @@ pub(super) async fn follows(
     found.iter().map(|row| parse::user_id(row, 0)).collect()
 }
 
-pub(super) async fn start(pool: &PgPool, campaign: &NewCampaign) -> Result<Campaign, InboxError> {
+pub(in crate::inbox::postgres) async fn start(
+    pool: &PgPool,
+    campaign: &NewCampaign,
+) -> Result<Campaign, InboxError> {
     let mut transaction = pool.begin().await?;
     let host = number(&mut transaction, &campaign.host).await?;
     sqlx::query(
@@ -88,7 +95,10 @@ pub(super) async fn start(pool: &PgPool, campaign: &NewCampaign) -> Result<Campa
     parse::campaign(&found)
 }
 
-pub(super) async fn take(pool: &PgPool, take: Take) -> Result<Option<Campaign>, InboxError> {
+pub(in crate::inbox::postgres) async fn take(
+    pool: &PgPool,
+    take: Take,
+) -> Result<Option<Campaign>, InboxError> {
     let mut transaction = pool.begin().await?;
     let sql = format!(
         "{} WHERE c.ended_at_ms IS NULL AND c.due_ms <= $1 ORDER BY c.due_ms LIMIT 1
@@ -108,7 +118,7 @@ pub(super) async fn take(pool: &PgPool, take: Take) -> Result<Option<Campaign>, 
     Ok(Some(Campaign { taken: take.taken, ..campaign }))
 }
 
-pub(super) async fn followers(
+pub(in crate::inbox::postgres) async fn followers(
     pool: &PgPool,
     host: &UserId,
     after: UserNumber,
@@ -134,7 +144,11 @@ pub(super) async fn followers(
     Ok(followers)
 }
 
-pub(super) async fn move_on(pool: &PgPool, campaign: &Campaign, due_ms: u64) -> Result<bool, InboxError> {
+pub(in crate::inbox::postgres) async fn move_on(
+    pool: &PgPool,
+    campaign: &Campaign,
+    due_ms: u64,
+) -> Result<bool, InboxError> {
     let moved = sqlx::query(
         "UPDATE inbox_campaigns SET after_n = $3, told = $4, ended_at_ms = $5, due_ms = $6, taken = 0
          WHERE id = $1 AND taken = $2",

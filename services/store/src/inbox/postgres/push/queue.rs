@@ -43,7 +43,7 @@ pub(in crate::inbox::postgres) async fn enqueue(
 
 /// Takes due rows that no other sender has locked: their time moves behind the lease, so that another sender takes
 /// what this one does not settle.
-pub(super) async fn take(pool: &PgPool, take: Take) -> Result<Vec<Due>, InboxError> {
+pub(in crate::inbox::postgres) async fn take(pool: &PgPool, take: Take) -> Result<Vec<Due>, InboxError> {
     let mut transaction = pool.begin().await?;
     let sql = format!(
         "{} WHERE q.due_ms <= $1 ORDER BY q.due_ms LIMIT $2 FOR UPDATE OF q SKIP LOCKED",
@@ -88,19 +88,23 @@ pub(super) async fn take(pool: &PgPool, take: Take) -> Result<Vec<Due>, InboxErr
     Ok(rows)
 }
 
-pub(super) async fn next_due(pool: &PgPool) -> Result<Option<u64>, InboxError> {
+pub(in crate::inbox::postgres) async fn next_due(pool: &PgPool) -> Result<Option<u64>, InboxError> {
     let first = sqlx::query_scalar::<_, Option<i64>>("SELECT MIN(due_ms) FROM inbox_push_queue");
     first.fetch_one(pool).await?.map(uint).transpose()
 }
 
-pub(super) async fn waiting(pool: &PgPool) -> Result<u64, InboxError> {
+pub(in crate::inbox::postgres) async fn waiting(pool: &PgPool) -> Result<u64, InboxError> {
     let count = sqlx::query_scalar::<_, i64>(
         "SELECT COUNT(*) FROM (SELECT 1 FROM inbox_push_queue LIMIT 100000) AS counted",
     );
     uint(count.fetch_one(pool).await?)
 }
 
-pub(super) async fn settle(pool: &PgPool, due: &Due, settled: &Settled) -> Result<bool, InboxError> {
+pub(in crate::inbox::postgres) async fn settle(
+    pool: &PgPool,
+    due: &Due,
+    settled: &Settled,
+) -> Result<bool, InboxError> {
     let (user, conversation, up_to) = (due.user.0, due.conversation.number.0, int(due.up_to));
     match settled {
         Settled::Done { newer_due_ms } => {

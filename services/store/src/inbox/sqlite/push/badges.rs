@@ -29,7 +29,7 @@ pub(in crate::inbox::sqlite) fn lower(
     Ok(())
 }
 
-pub(super) fn take(
+pub(in crate::inbox::sqlite) fn take(
     connection: &mut Connection,
     now_ms: u64,
     limit: usize,

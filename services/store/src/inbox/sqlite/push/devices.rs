@@ -12,7 +12,7 @@ use crate::inbox::push::{
 };
 use crate::inbox::sqlite::read::{all, one};
 
-pub(super) fn announce(
+pub(in crate::inbox::sqlite) fn announce(
     connection: &mut Connection,
     services: &[PushService],
     replaces: Option<&str>,
@@ -35,13 +35,13 @@ pub(super) fn announce(
     Ok(Announced::Done)
 }
 
-pub(super) fn services(connection: &Connection) -> Result<Vec<PushService>, InboxError> {
+pub(in crate::inbox::sqlite) fn services(connection: &Connection) -> Result<Vec<PushService>, InboxError> {
     let sql = "SELECT service, public_key FROM inbox_push_services ORDER BY service";
     all(connection, sql, [], |row| parse::push_service(row))
 }
 
 /// Returns the number of a user, who gets one when the tables do not have it.
-pub(super) fn number(connection: &Connection, user: &UserId) -> Result<i64, InboxError> {
+pub(in crate::inbox::sqlite) fn number(connection: &Connection, user: &UserId) -> Result<i64, InboxError> {
     let default = Preferences::default();
     connection
         .prepare_cached(
@@ -54,7 +54,7 @@ pub(super) fn number(connection: &Connection, user: &UserId) -> Result<i64, Inbo
         .query_row([user.as_str()], |row| row.get(0))?)
 }
 
-pub(super) fn register(
+pub(in crate::inbox::sqlite) fn register(
     connection: &mut Connection,
     user: &UserId,
     device: &NewDevice,
@@ -98,7 +98,11 @@ pub(super) fn register(
     Ok(if is_again { Registered::Again } else { Registered::New })
 }
 
-pub(super) fn delete(connection: &Connection, user: &UserId, device: &str) -> Result<bool, InboxError> {
+pub(in crate::inbox::sqlite) fn delete(
+    connection: &Connection,
+    user: &UserId,
+    device: &str,
+) -> Result<bool, InboxError> {
     let deleted = connection.execute(
         "DELETE FROM inbox_devices WHERE user_n = (SELECT n FROM inbox_users WHERE id = ?1) AND device = ?2",
         params![user.as_str(), device],
@@ -106,18 +110,24 @@ pub(super) fn delete(connection: &Connection, user: &UserId, device: &str) -> Re
     Ok(deleted == 1)
 }
 
-pub(super) fn devices(connection: &Connection, user: &UserId) -> Result<Vec<DeviceRecord>, InboxError> {
+pub(in crate::inbox::sqlite) fn devices(
+    connection: &Connection,
+    user: &UserId,
+) -> Result<Vec<DeviceRecord>, InboxError> {
     let sql = "SELECT n FROM inbox_users WHERE id = ?1";
     let found = one(connection, sql, [user.as_str()], |row| Ok(row.get::<_, i64>(0)?))?;
     found.map_or(Ok(Vec::new()), |user| devices_of(connection, user))
 }
 
-pub(super) fn devices_of(connection: &Connection, user: i64) -> Result<Vec<DeviceRecord>, InboxError> {
+pub(in crate::inbox::sqlite) fn devices_of(
+    connection: &Connection,
+    user: i64,
+) -> Result<Vec<DeviceRecord>, InboxError> {
     let sql = format!("SELECT {} FROM inbox_devices WHERE user_n = ?1 ORDER BY device", parse::DEVICE);
     all(connection, &sql, [user], |row| parse::device(row))
 }
 
-pub(super) fn forget_address(
+pub(in crate::inbox::sqlite) fn forget_address(
     connection: &Connection,
     user: UserNumber,
     device: &str,
@@ -131,7 +141,10 @@ pub(super) fn forget_address(
     Ok(deleted == 1)
 }
 
-pub(super) fn forget_unseen(connection: &Connection, before_ms: u64) -> Result<u64, InboxError> {
+pub(in crate::inbox::sqlite) fn forget_unseen(
+    connection: &Connection,
+    before_ms: u64,
+) -> Result<u64, InboxError> {
     let deleted = connection.execute(
         "DELETE FROM inbox_devices WHERE (user_n, device) IN (
             SELECT user_n, device FROM inbox_devices WHERE registered_at_ms < ?1 LIMIT 1000)",
@@ -140,7 +153,7 @@ pub(super) fn forget_unseen(connection: &Connection, before_ms: u64) -> Result<u
     Ok(deleted as u64)
 }
 
-pub(super) fn note_badge(
+pub(in crate::inbox::sqlite) fn note_badge(
     connection: &mut Connection,
     user: UserNumber,
     devices: &[String],
@@ -158,12 +171,15 @@ pub(super) fn note_badge(
     Ok(transaction.commit()?)
 }
 
-pub(super) fn settings(connection: &Connection, user: &UserId) -> Result<Option<String>, InboxError> {
+pub(in crate::inbox::sqlite) fn settings(
+    connection: &Connection,
+    user: &UserId,
+) -> Result<Option<String>, InboxError> {
     let sql = "SELECT s.settings FROM inbox_push_settings AS s JOIN inbox_users AS u ON u.n = s.user_n WHERE u.id = ?1";
     one(connection, sql, [user.as_str()], |row| Ok(row.get(0)?))
 }
 
-pub(super) fn set_settings(
+pub(in crate::inbox::sqlite) fn set_settings(
     connection: &mut Connection,
     user: &UserId,
     settings: &str,
@@ -176,7 +192,7 @@ pub(super) fn set_settings(
 }
 
 /// Removes everything of notifications that is the user's own.
-pub(super) fn erase(connection: &mut Connection, user: &UserId) -> Result<(), InboxError> {
+pub(in crate::inbox::sqlite) fn erase(connection: &mut Connection, user: &UserId) -> Result<(), InboxError> {
     let transaction = connection.transaction()?;
     for (table, column) in [
         ("inbox_devices", "user_n"),

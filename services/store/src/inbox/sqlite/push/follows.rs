@@ -12,7 +12,7 @@ use crate::inbox::push::{Campaign, FOLLOWS_PER_USER_MAX, Follower, NewCampaign, 
 use crate::inbox::sqlite::read::{all, one};
 use crate::inbox::store::AWAY_ROWS_MAX;
 
-pub(super) fn follow(
+pub(in crate::inbox::sqlite) fn follow(
     connection: &mut Connection,
     user: &UserId,
     host: &UserId,
@@ -31,7 +31,11 @@ pub(super) fn follow(
     Ok(true)
 }
 
-pub(super) fn unfollow(connection: &Connection, user: &UserId, host: &UserId) -> Result<(), InboxError> {
+pub(in crate::inbox::sqlite) fn unfollow(
+    connection: &Connection,
+    user: &UserId,
+    host: &UserId,
+) -> Result<(), InboxError> {
     connection.execute(
         "DELETE FROM inbox_follows WHERE user_n = (SELECT n FROM inbox_users WHERE id = ?1)
             AND host = (SELECT n FROM inbox_users WHERE id = ?2)",
@@ -40,7 +44,7 @@ pub(super) fn unfollow(connection: &Connection, user: &UserId, host: &UserId) ->
     Ok(())
 }
 
-pub(super) fn follows(
+pub(in crate::inbox::sqlite) fn follows(
     connection: &Connection,
     user: &UserId,
     after: Option<&UserId>,
@@ -53,7 +57,10 @@ pub(super) fn follows(
     all(connection, sql, params![user.as_str(), after, limit], |row| parse::user_id(row, 0))
 }
 
-pub(super) fn start(connection: &mut Connection, campaign: &NewCampaign) -> Result<Campaign, InboxError> {
+pub(in crate::inbox::sqlite) fn start(
+    connection: &mut Connection,
+    campaign: &NewCampaign,
+) -> Result<Campaign, InboxError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let host = number(&transaction, &campaign.host)?;
     let count = "SELECT COUNT(*) FROM inbox_follows WHERE host = ?1";
@@ -68,7 +75,10 @@ pub(super) fn start(connection: &mut Connection, campaign: &NewCampaign) -> Resu
     found.ok_or(InboxError::Corrupt("campaign"))
 }
 
-pub(super) fn take(connection: &mut Connection, take: Take) -> Result<Option<Campaign>, InboxError> {
+pub(in crate::inbox::sqlite) fn take(
+    connection: &mut Connection,
+    take: Take,
+) -> Result<Option<Campaign>, InboxError> {
     let due = "SELECT 1 FROM inbox_campaigns WHERE ended_at_ms IS NULL AND due_ms <= ?1 LIMIT 1";
     if !connection.prepare_cached(due)?.exists([int(take.now_ms)])? {
         return Ok(None);
@@ -88,7 +98,7 @@ pub(super) fn take(connection: &mut Connection, take: Take) -> Result<Option<Cam
     Ok(Some(Campaign { taken: take.taken, ..campaign }))
 }
 
-pub(super) fn followers(
+pub(in crate::inbox::sqlite) fn followers(
     connection: &mut Connection,
     host: &UserId,
     after: UserNumber,
@@ -108,7 +118,11 @@ pub(super) fn followers(
     Ok(found)
 }
 
-pub(super) fn move_on(connection: &Connection, campaign: &Campaign, due_ms: u64) -> Result<bool, InboxError> {
+pub(in crate::inbox::sqlite) fn move_on(
+    connection: &Connection,
+    campaign: &Campaign,
+    due_ms: u64,
+) -> Result<bool, InboxError> {
     let moved = connection.execute(
         "UPDATE inbox_campaigns SET after_n = ?3, told = ?4, ended_at_ms = ?5, due_ms = ?6, taken = 0
          WHERE id = ?1 AND taken = ?2",

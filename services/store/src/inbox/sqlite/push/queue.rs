@@ -43,7 +43,10 @@ pub(in crate::inbox::sqlite) fn enqueue(
 }
 
 /// Takes due rows: their time moves behind the lease, so that another sender takes what this one does not settle.
-pub(super) fn take(connection: &mut Connection, take: Take) -> Result<Vec<Due>, InboxError> {
+pub(in crate::inbox::sqlite) fn take(
+    connection: &mut Connection,
+    take: Take,
+) -> Result<Vec<Due>, InboxError> {
     // The courier's transactions must not wait for a look at a queue without a due row.
     if next_due(connection)?.is_none_or(|first_ms| first_ms > take.now_ms) {
         return Ok(Vec::new());
@@ -72,19 +75,23 @@ pub(super) fn take(connection: &mut Connection, take: Take) -> Result<Vec<Due>, 
     Ok(rows)
 }
 
-pub(super) fn next_due(connection: &Connection) -> Result<Option<u64>, InboxError> {
+pub(in crate::inbox::sqlite) fn next_due(connection: &Connection) -> Result<Option<u64>, InboxError> {
     let first = one(connection, "SELECT MIN(due_ms) FROM inbox_push_queue", [], |row| {
         row.optional_int(0)?.map(uint).transpose()
     })?;
     Ok(first.flatten())
 }
 
-pub(super) fn waiting(connection: &Connection) -> Result<u64, InboxError> {
+pub(in crate::inbox::sqlite) fn waiting(connection: &Connection) -> Result<u64, InboxError> {
     let count = "SELECT COUNT(*) FROM (SELECT 1 FROM inbox_push_queue LIMIT ?1)";
     Ok(one(connection, count, [COUNTED_MAX], |row| uint(row.int(0)?))?.unwrap_or(0))
 }
 
-pub(super) fn settle(connection: &mut Connection, due: &Due, settled: &Settled) -> Result<bool, InboxError> {
+pub(in crate::inbox::sqlite) fn settle(
+    connection: &mut Connection,
+    due: &Due,
+    settled: &Settled,
+) -> Result<bool, InboxError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (user, conversation, up_to) = (due.user.0, due.conversation.number.0, int(due.up_to));
     let changed = match settled {

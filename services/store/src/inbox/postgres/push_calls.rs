@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use barrage_inbox::UserNumber;
 use barrage_protocol::UserId;
 
-use super::{badges, devices, follows, queue};
+use super::push::{badges, devices, follows, queue};
 use crate::inbox::error::InboxError;
-use crate::inbox::postgres::PostgresInbox;
+use crate::inbox::postgres::engine::PostgresInbox;
 use crate::inbox::push::{
     Announced, Badges, Campaign, DeviceRecord, Due, Follower, NewCampaign, NewDevice, PushService, PushStore,
     Registered, Settled, Take,
