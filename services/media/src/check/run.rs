@@ -130,7 +130,7 @@ async fn make(
     ended: &CancellationToken,
 ) -> Result<Made, Problem> {
     media.refuse_denied(digest).map_err(|refusal| Problem::Refused(refusal.0))?;
-    if review::is_denied(media, digest).await? {
+    if review::is_denied(&media.blobs, digest).await? {
         return Err(Problem::Refused(review::denied()));
     }
     may_write(media, digest).await?;
@@ -171,7 +171,8 @@ async fn mark(media: &Media, upload: &Upload, digest: Digest, kind: MediaKind) -
     let is_unanswered = media.asking.is_some() && media.config.hook.covers(kind);
     if is_unanswered || media.config.review.covers(kind) {
         let (user, since_ms) = (upload.head.user.clone(), barrage_clock::unix_ms());
-        review::put(media, &Waiting { digest, user, kind, since_ms, is_unanswered, reason: None }).await?;
+        let waiting = Waiting { digest, user, kind, since_ms, is_unanswered, reason: None };
+        review::put(&media.blobs, &waiting).await?;
     }
     Ok(())
 }
@@ -179,7 +180,7 @@ async fn mark(media: &Media, upload: &Upload, digest: Digest, kind: MediaKind) -
 /// Makes a medium in the store the sender's, unless it waits for a decision.
 async fn refer(media: &Media, upload: &Upload, digest: Digest) -> Result<Made, Problem> {
     store::answer(media, upload, digest).await?;
-    let made = match review::awaited(media, digest).await? {
+    let made = match review::awaited(&media.blobs, digest).await? {
         Some(awaits) => Made::Waits(awaits),
         None => {
             media.own(&upload.head, digest).await?;

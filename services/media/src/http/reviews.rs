@@ -90,7 +90,7 @@ async fn lift_denial(
     State(media): State<Arc<Media>>,
     Path(digest): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    if !lift(&media, parse(&digest)?).await? {
+    if !lift(&media.blobs, parse(&digest)?).await? {
         return Err(ApiError::new(Code::NotFound, "no moderator has denied a medium of this digest"));
     }
     Ok(StatusCode::NO_CONTENT)

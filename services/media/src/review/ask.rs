@@ -69,12 +69,16 @@ async fn ask(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result
     let Some(asking) = &media.asking else { return Ok(()) };
     while media.spool.knows(upload.head.id) {
         // A moderator may have decided meanwhile, or another process has asked.
-        let unanswered = waiting::read(media, digest).await?.filter(|waiting| waiting.is_unanswered);
-        let (Some(waiting), Some(record)) = (unanswered, media.record(digest).await?) else {
+        let unanswered = waiting::unanswered(&media.blobs, digest).await?;
+        let (Some(_), Some(record)) = (unanswered, media.record(digest).await?) else {
             return settle(media, upload, digest).await;
         };
         let judgement = asking.judge(media, &record, &upload.head.user).await;
-        match apply(media, upload, waiting, judgement).await? {
+        // The hook may have taken seconds: what was decided meanwhile stays.
+        let Some(waiting) = waiting::unanswered(&media.blobs, digest).await? else {
+            return settle(media, upload, digest).await;
+        };
+        match apply(media, upload, &waiting, judgement).await? {
             Step::Decided => return settle(media, upload, digest).await,
             Step::Refused => return Ok(()),
             Step::Again => tokio::time::sleep(AGAIN).await,
@@ -86,13 +90,13 @@ async fn ask(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result
 async fn apply(
     media: &Media,
     upload: &Arc<Upload>,
-    waiting: Waiting,
+    waiting: &Waiting,
     judgement: MediaJudgement,
 ) -> Result<Step, ApiError> {
     let digest = waiting.digest;
     match judgement {
         MediaJudgement::Allow => allow(media, waiting).await?,
-        MediaJudgement::Review { reason } => leave(media, waiting, reason).await?,
+        MediaJudgement::Review { reason } => waiting::leave(&media.blobs, waiting, reason).await?,
         MediaJudgement::Deny { reason } => {
             tracing::info!(%digest, ?reason, "the hook denied a medium");
             deny(media, digest).await?;
@@ -101,7 +105,7 @@ async fn apply(
             tracing::debug!(%digest, error, ?fallback, "the hook did not answer about a medium; its fallback decides");
             match fallback {
                 Action::Hold => return Ok(Step::Again),
-                Action::Review => leave(media, waiting, None).await?,
+                Action::Review => waiting::leave(&media.blobs, waiting, None).await?,
                 Action::Refuse => return refuse(media, upload, digest).await.map(|()| Step::Refused),
                 // `mask` is no fallback: the configuration refuses it.
                 Action::Admit | Action::Mask => allow(media, waiting).await?,
@@ -112,16 +116,11 @@ async fn apply(
 }
 
 /// Makes a medium free, unless a moderator looks at it as well.
-async fn allow(media: &Media, waiting: Waiting) -> Result<(), ApiError> {
+async fn allow(media: &Media, waiting: &Waiting) -> Result<(), ApiError> {
     if media.config.review.covers(waiting.kind) {
-        return leave(media, waiting, None).await;
+        return waiting::leave(&media.blobs, waiting, None).await;
     }
-    waiting::remove(media, waiting.digest).await
-}
-
-/// Leaves a medium to a moderator.
-async fn leave(media: &Media, waiting: Waiting, reason: Option<String>) -> Result<(), ApiError> {
-    waiting::put(media, &Waiting { is_unanswered: false, reason, ..waiting }).await
+    waiting::remove(&media.blobs, waiting.digest).await
 }
 
 /// Refuses an upload because the hook did not answer. That is no denial: the file may be uploaded again.
@@ -135,5 +134,5 @@ async fn refuse(media: &Media, upload: &Arc<Upload>, digest: Digest) -> Result<(
     }
     // After a crash in between, the mark stays: nobody can send the medium, and it is collected as an unused one.
     erase(media, digest).await?;
-    waiting::remove(media, digest).await
+    waiting::remove(&media.blobs, digest).await
 }

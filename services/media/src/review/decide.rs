@@ -40,12 +40,12 @@ pub(crate) async fn list(media: &Media, max: usize) -> Result<Vec<(Waiting, Arc<
         if found.len() == max {
             break;
         }
-        let Some(waits) = waiting::get(media, &blob.name).await? else { continue };
+        let Some(waits) = waiting::get(&media.blobs, &blob.name).await? else { continue };
         match media.record(waits.digest).await? {
             Some(record) => found.push((waits, record)),
             // The medium is written after the mark, or was removed as unused.
             None if blob.written_ms.saturating_add(WRITTEN_WITHIN_MS) < barrage_clock::unix_ms() => {
-                waiting::remove(media, waits.digest).await?;
+                waiting::remove(&media.blobs, waits.digest).await?;
             }
             None => {}
         }
@@ -55,13 +55,13 @@ pub(crate) async fn list(media: &Media, max: usize) -> Result<Vec<(Waiting, Arc<
 
 /// Decides about a medium that waits. The first decision counts.
 pub(crate) async fn decide(media: &Media, digest: Digest, decision: Decision) -> Result<(), ApiError> {
-    let waits = waiting::awaited(media, digest).await?;
+    let waits = waiting::awaited(&media.blobs, digest).await?;
     if waits.is_none() || media.record(digest).await?.is_none() {
         let message = "no medium of this digest waits for a moderator; list what waits";
         return Err(ApiError::new(Code::NotFound, message));
     }
     match decision {
-        Decision::Approve => waiting::remove(media, digest).await?,
+        Decision::Approve => waiting::remove(&media.blobs, digest).await?,
         Decision::Deny => deny(media, digest).await?,
     }
     media.decided.notify_one();
@@ -70,7 +70,7 @@ pub(crate) async fn decide(media: &Media, digest: Digest, decision: Decision) ->
 
 /// Denies a medium for good. The denial is written first: after a crash, what is left is refused by its digest.
 pub(super) async fn deny(media: &Media, digest: Digest) -> Result<(), ApiError> {
-    waiting::deny(media, digest).await?;
+    waiting::deny(&media.blobs, digest).await?;
     erase(media, digest).await?;
-    waiting::remove(media, digest).await
+    waiting::remove(&media.blobs, digest).await
 }

@@ -40,12 +40,12 @@ pub(crate) async fn run(media: &Arc<Media>) {
 
 /// Ends an upload if there is a decision about its medium, and begins to ask the hook whose answer is missing.
 pub(super) async fn settle(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result<(), ApiError> {
-    if is_denied(media, digest).await? {
+    if is_denied(&media.blobs, digest).await? {
         let Some(_turn) = turn_in_review(upload, digest).await else { return Ok(()) };
         media.metrics.checked(CheckEnd::Denied);
         return media.refuse(upload, denied()).await;
     }
-    match awaited(media, digest).await? {
+    match awaited(&media.blobs, digest).await? {
         Some(Awaits::Hook) => {
             ask::begin(media, upload, digest);
             return Ok(());

@@ -25,12 +25,12 @@ use crate::support::{MESSAGES, chat, text_of};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A deadline that a busy machine meets, and a breaker that never opens.
-const PATIENT: [(&str, &str); 2] =
+pub(super) const PATIENT: [(&str, &str); 2] =
     [("MODERATION__HOOK__DEADLINE_MS", "20000"), ("MODERATION__HOOK__BREAKER__CALLS_MIN", "1000")];
 
 /// What the service does with a question about a medium. Texts are allowed at once.
 #[derive(Clone)]
-enum Reply {
+pub(super) enum Reply {
     Say(Value),
     Fail,
     /// Says nothing until the next reply is set.
@@ -38,14 +38,14 @@ enum Reply {
 }
 
 /// A service that decides about media.
-struct Judge {
-    reply: watch::Sender<Reply>,
+pub(super) struct Judge {
+    pub(super) reply: watch::Sender<Reply>,
     media: Mutex<Vec<Value>>,
     texts: Mutex<Vec<Value>>,
 }
 
 impl Judge {
-    async fn start(address: SocketAddr, reply: Reply) -> Arc<Judge> {
+    pub(super) async fn start(address: SocketAddr, reply: Reply) -> Arc<Judge> {
         let (reply, media) = (watch::Sender::new(reply), Mutex::default());
         let judge = Arc::new(Judge { reply, media, texts: Mutex::default() });
         let router = Router::new().route("/check", post(answer)).with_state(Arc::clone(&judge));
@@ -54,16 +54,16 @@ impl Judge {
         judge
     }
 
-    fn say(&self, answer: Value) {
+    pub(super) fn say(&self, answer: Value) {
         self.reply.send_replace(Reply::Say(answer));
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.media.lock().len()
     }
 
     /// Waits until this many questions about media have come, and returns the last one.
-    async fn question(&self, number: usize) -> Value {
+    pub(super) async fn question(&self, number: usize) -> Value {
         let what = format!("question {number} about a medium");
         wait::until_true(PATIENCE, &what, async || self.asked() >= number).await;
         self.media.lock().last().unwrap().clone()
@@ -88,7 +88,7 @@ async fn answer(State(judge): State<Arc<Judge>>, Json(question): Json<Value>) ->
 }
 
 /// Starts a server that asks a service at this address about pictures.
-async fn site(judge: SocketAddr, more: &[(&str, &str)], data_dir: Option<&Path>) -> Site {
+pub(super) async fn site(judge: SocketAddr, more: &[(&str, &str)], data_dir: Option<&Path>) -> Site {
     let url = format!("http://{judge}/check");
     let own =
         [("MEDIA__HOOK", "pictures"), ("MEDIA__BASE_URL", "http://{media}"), ("MODERATION__HOOK__URL", &url)];
@@ -97,7 +97,7 @@ async fn site(judge: SocketAddr, more: &[(&str, &str)], data_dir: Option<&Path>)
 }
 
 /// Waits until an upload has a state.
-async fn state(site: &Site, upload: &str, token: &str, state: &str) -> Value {
+pub(super) async fn state(site: &Site, upload: &str, token: &str, state: &str) -> Value {
     wait::until(PATIENCE, state, async || {
         let shown = view(site, upload, token).await;
         (shown["state"] == state).then_some(shown)
@@ -114,7 +114,7 @@ async fn assert_waits(site: &Site, upload: &str, token: &str, digest: &Value) {
     assert_eq!(answer.status(), 404);
 }
 
-async fn answers(site: &Site, answer: &str) -> f64 {
+pub(super) async fn answers(site: &Site, answer: &str) -> f64 {
     site.server.metric(&format!("barrage_media_hook_answers_total{{answer=\"{answer}\"}}")).await
 }
 

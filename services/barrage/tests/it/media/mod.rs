@@ -5,6 +5,7 @@ mod clients;
 mod collection;
 mod covers;
 mod cuts;
+mod decisions;
 mod deferred;
 mod delivery;
 mod emotes;
