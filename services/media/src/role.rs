@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AllowedOrigins};
 
 use crate::media::Media;
+use crate::review::Asking;
 use crate::{check, collect, http, review};
 
 /// Time between two looks for expired uploads and for a changed file of denied digests.
@@ -26,6 +28,12 @@ impl Media {
     /// Returns the admin routes: media that wait for a moderator.
     pub fn admin_router(self: &Arc<Self>) -> AdminRoutes {
         http::admin_router(self)
+    }
+
+    /// Returns the breaker before the hook that decides about media, for the switches; `None` without `media.hook`.
+    #[must_use]
+    pub fn hook_breaker(&self) -> Option<&Guarded> {
+        self.asking.as_ref().map(Asking::breaker)
     }
 
     /// Checks uploads and removes expired ones until the shutdown, then waits for requests that add bytes.

@@ -150,6 +150,7 @@ export const EN: Record<Key, string> = {
   sw_fixed_heartbeat: 'Clients ping at the gateway’s own interval and try no longer one',
   sw_redis: 'The breaker before Redis; open: each instance spends its own share of the limits',
   sw_moderation_hook: 'The breaker before the moderation hook; open: its fallback decides',
+  sw_media_hook: 'The breaker before the hook for media; open: the fallback of the hook decides',
   sw_other: '{meaning}',
   breakersTable: 'Breakers of each process',
   breakersEmpty: 'No breakers: this fleet calls no outside dependency.',

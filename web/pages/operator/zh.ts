@@ -148,6 +148,7 @@ export const ZH = {
   sw_fixed_heartbeat: '客户端按网关给定的间隔发心跳，不再尝试更长的间隔',
   sw_redis: 'Redis 前的断路器；打开时各实例使用自己的一份限额',
   sw_moderation_hook: '审核回调前的断路器；打开时由后备规则决定',
+  sw_media_hook: '媒体审核回调前的断路器；打开时由回调的后备规则决定',
   sw_other: '按服务器的说明：{meaning}',
   breakersTable: '各进程的断路器',
   breakersEmpty: '没有断路器：本集群不调用外部依赖。',

@@ -133,8 +133,8 @@ pub(super) fn start(
         config: config.media.clone(),
     };
     let media = Media::open(parts, &context.registry)?;
-    let following = follow_removed(&context.bus, Arc::clone(&media));
-    tasks.spawn(Task::new("removed media", Stage::Background), Wakeup::Supervisor, following);
+    let following = follow_settings(&context.bus, Arc::clone(&media));
+    tasks.spawn(Task::new("settings of media", Stage::Background), Wakeup::Supervisor, following);
     let running = Arc::clone(&media);
     tasks.spawn(Task::new("media", Stage::Front), Wakeup::OwnTimer, async move {
         running.run().await;
@@ -187,17 +187,24 @@ fn uses(context: &ProcessContext) -> Option<Arc<dyn Uses>> {
     Some(Arc::new(Messages { bus: Arc::clone(&context.bus), store, inbox }))
 }
 
-/// Copies the media that were removed everywhere from the shared settings. The returned future copies them again after
-/// each change, until the bus is closed.
-fn follow_removed(bus: &Arc<dyn Bus>, media: Arc<Media>) -> impl Future<Output = TaskResult> + use<> {
+/// Copies the media that were removed everywhere and the switch of the hook's breaker from the shared settings. The
+/// returned future copies them again after each change, until the bus is closed.
+fn follow_settings(bus: &Arc<dyn Bus>, media: Arc<Media>) -> impl Future<Output = TaskResult> + use<> {
     let mut settings = bus.settings();
     let removed = |settings: &Settings| settings.removed_media.iter().map(|(digest, _)| *digest).collect();
     let first = settings.borrow_and_update().clone();
+    let force = |media: &Media, settings: &Settings| {
+        if let Some(breaker) = media.hook_breaker() {
+            breaker.force(settings.switches.media_hook);
+        }
+    };
     media.set_removed(removed(&first));
+    force(&media, &first);
     let mut known = first.removed_media.clone();
     async move {
         while settings.changed().await.is_ok() {
             let now = settings.borrow_and_update().clone();
+            force(&media, &now);
             if now.removed_media.changed_keys(&known).next().is_some() {
                 media.set_removed(removed(&now));
                 known = now.removed_media.clone();

@@ -34,13 +34,15 @@ pub struct Switches {
     pub redis: Forced,
     /// Forces the breaker before the moderation hook.
     pub moderation_hook: Forced,
+    /// Forces the breaker before the hook that decides about media; open, the fallback of the hook decides.
+    pub media_hook: Forced,
     /// Switches of a newer version. This version does not obey them, and keeps them when it sets another.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Value>,
 }
 
 /// Name, values and meaning of each switch, as operators see them.
-const TABLE: [(&str, &str, &str); 10] = [
+const TABLE: [(&str, &str, &str); 11] = [
     ("no-likes", ON_OFF, "likes are answered `held` and not summed"),
     ("no-entries", ON_OFF, "joins are not counted"),
     ("text-only", ON_OFF, "chat is shown in the plain style; likes and entries are dropped"),
@@ -51,6 +53,7 @@ const TABLE: [(&str, &str, &str); 10] = [
     ("fixed-heartbeat", ON_OFF, "clients ping at `gateway.ping_interval_ms` and try no longer interval"),
     ("redis", BREAKER, "the breaker before Redis; open: each instance spends its share of the limits"),
     ("moderation-hook", BREAKER, "the breaker before the moderation hook; open: its fallback decides"),
+    ("media-hook", BREAKER, "the breaker before the hook for media; open: the fallback of the hook decides"),
 ];
 const ON_OFF: &str = "true, false";
 const BREAKER: &str = "no, open, closed";

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use barrage_guarded::Guarded;
 use barrage_moderation::{MediaFacts, MediaHook, MediaJudgement, MediaQuestion};
 use barrage_protocol::{Digest, UserId};
 use barrage_token::SignedPath;
@@ -38,6 +39,10 @@ impl Drop for Turn {
 impl Asking {
     pub(crate) fn new(hook: MediaHook) -> Self {
         Asking { hook, open: Mutex::default() }
+    }
+
+    pub(crate) fn breaker(&self) -> &Guarded {
+        self.hook.breaker()
     }
 
     /// Takes the turn of a medium; `None` without a hook, and while another task of this process has the turn.

@@ -4,7 +4,7 @@
 //! answer has the same form. `hold` and `rewrite` mean `review`: a picture can be neither shown to its sender alone nor
 //! rewritten. The client has a circuit breaker of its own, `media_hook`, so that slow pictures delay no text.
 
-use barrage_guarded::BreakerMetrics;
+use barrage_guarded::{BreakerMetrics, Guarded};
 use barrage_protocol::{Digest, MediaKind, UserId};
 use serde::Serialize;
 
@@ -84,6 +84,12 @@ impl MediaHook {
     #[must_use]
     pub fn is_shadow(&self) -> bool {
         self.0.config.shadow
+    }
+
+    /// Returns the breaker before the service, for the switches.
+    #[must_use]
+    pub fn breaker(&self) -> &Guarded {
+        &self.0.guarded
     }
 
     /// Asks about a medium when one of `moderation.hook.calls_max` calls is free, and waits for the deadline at most.

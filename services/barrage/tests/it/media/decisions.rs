@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::hook::{Judge, PATIENT, Reply, answers, site, state};
 use super::review::{decide, picture, waiting};
+use crate::cli::run_at;
+use crate::support::text_of;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -58,4 +60,34 @@ async fn late_answer_of_the_hook_lifts_no_denial_of_a_moderator() {
         assert_eq!((&again["state"], &again["refusal"]["code"]), (&json!("refused"), &json!("forbidden")));
         waiting(&site, &admin, 0).await;
     }
+}
+
+#[tokio::test]
+async fn switch_forces_the_breaker_of_the_hook_about_media_alone() {
+    let address = free_address();
+    let judge = Judge::start(address, Reply::Say(json!({ "action": "allow" }))).await;
+    let more = [&PATIENT[..], &[("MODERATION__HOOK__FALLBACK", "review")]].concat();
+    let site = site(address, &more, None).await;
+    let (ann, admin) = (site.token("ann").await, site.server.token("root", "*", "admin").await);
+    let state_of =
+        async |name: &str| site.server.metric(&format!("barrage_breaker_state{{breaker=\"{name}\"}}")).await;
+    let set = async |value: &str, state: f64| {
+        let set = run_at(&site.server, &["switch", "set", "media-hook", value]).await;
+        assert!(set.status.success(), "{}", text_of(&set));
+        wait::until_true(PATIENCE, value, async || state_of("media_hook").await == state).await;
+    };
+    set("open", 2.0).await;
+    assert_eq!(state_of("moderation_hook").await, 0.0);
+    let upload = site.upload(&ann, &picture("64x48"), &[]).await;
+    let review = wait::until(PATIENCE, "the fallback", async || {
+        let review = waiting(&site, &admin, 1).await.remove(0);
+        (review["awaits_hook"] == false).then_some(review)
+    })
+    .await;
+    assert_eq!(judge.asked(), 0, "an open breaker asks nobody");
+    assert_eq!(decide(&site, &admin, &review, "approve").await, 204);
+    state(&site, &upload, &ann, "ready").await;
+    set("no", 0.0).await;
+    assert_eq!(site.finished(&ann, &picture("80x60"), &[]).await["state"], "ready");
+    assert_eq!((judge.asked(), answers(&site, "allow").await), (1, 1.0));
 }
