@@ -2,7 +2,8 @@
 //!
 //! Two blobs say it: a mark of the user in the folder of the picture's owners, which counts as a use, and a pointer of the
 //! user to the picture. The mark is written first, so that a crash leaves a mark too many, which the collection removes,
-//! and never a pointer to a picture that is collected.
+//! and never a pointer to a picture that is collected. The mark has the id of its user, so that the collection finds the
+//! avatars of users who were erased.
 
 use barrage_blob::BlobName;
 use barrage_http::ApiError;
@@ -12,20 +13,24 @@ use bytes::Bytes;
 
 use crate::error::store;
 use crate::media::Media;
+use crate::uses::Uses;
 
 /// Start of the names of marks, before the hash of the user.
 const MARK: &str = "avatar-";
 /// Blobs in a folder of owners that are looked at: beyond, an avatar that many have uploaded may be missed.
 const OWNERS_MAX: usize = 10_000;
+/// Largest mark in bytes: the id of a user.
+const MARK_BYTES_MAX: u64 = 1_024;
 /// Age after which a mark without its pointer is one that a crash has left.
 const MARK_MS: u64 = 120_000;
 
 /// Makes a picture the avatar of a user, and releases the one before.
 pub(crate) async fn set(media: &Media, digest: Digest, user: &UserId) -> Result<(), ApiError> {
+    let id = Bytes::from(user.as_str().to_owned());
     let user = hash(user);
     let before = pointed(media, &user).await?;
     media.touch(digest).await?;
-    media.blobs.put(&mark(digest, &user)?, Bytes::from_static(b"1")).await.map_err(store)?;
+    media.blobs.put(&mark(digest, &user)?, id).await.map_err(store)?;
     media.blobs.put(&pointer(&user)?, Bytes::from(digest.to_string())).await.map_err(store)?;
     media.avatars.insert(digest, true).await;
     match before.filter(|before| *before != digest) {
@@ -52,16 +57,38 @@ pub(crate) async fn is_one(media: &Media, digest: Digest) -> Result<bool, ApiErr
     Ok(is_one)
 }
 
-/// Returns whether an avatar uses a picture. Removes the marks of users who have another one.
-pub(crate) async fn is_used(media: &Media, digest: Digest) -> Result<bool, ApiError> {
+/// Returns whether an avatar uses a picture. Removes the marks of users who have another one, and the avatars of users
+/// who were erased.
+pub(crate) async fn is_used(media: &Media, uses: &dyn Uses, digest: Digest) -> Result<bool, ApiError> {
+    let mut is_used = false;
     for (user, name, written_ms) in marks(media, digest).await? {
-        let is_new = written_ms.saturating_add(MARK_MS) > barrage_clock::unix_ms();
-        if is_new || pointed(media, &user).await? == Some(digest) {
-            return Ok(true);
+        let is_pointed = pointed(media, &user).await? == Some(digest);
+        if is_pointed && is_of_erased(media, uses, &user, &name).await? {
+            media.blobs.delete(&pointer(&user)?).await.map_err(store)?;
+            release(media, digest, &user).await?;
+            continue;
         }
-        media.blobs.delete(&name).await.map_err(store)?;
+        let is_new = written_ms.saturating_add(MARK_MS) > barrage_clock::unix_ms();
+        if is_new || is_pointed {
+            is_used = true;
+        } else {
+            media.blobs.delete(&name).await.map_err(store)?;
+        }
     }
-    Ok(false)
+    Ok(is_used)
+}
+
+/// Returns whether the user of a mark was erased. A mark of before this version has no id, and its user is kept.
+async fn is_of_erased(media: &Media, uses: &dyn Uses, user: &str, mark: &BlobName) -> Result<bool, ApiError> {
+    let Some(bytes) = media.blobs.get(mark, MARK_BYTES_MAX).await.map_err(store)? else { return Ok(false) };
+    let id = std::str::from_utf8(&bytes).ok().and_then(|id| UserId::parse(id).ok());
+    match id.filter(|id| hash(id) == user) {
+        Some(id) => {
+            let erased = uses.is_erased(&id).await;
+            erased.map_err(|error| ApiError::new(Code::Unavailable, error.to_string()))
+        }
+        None => Ok(false),
+    }
 }
 
 async fn release(media: &Media, digest: Digest, user: &str) -> Result<(), ApiError> {

@@ -1,7 +1,7 @@
-//! Who knows which media messages show.
+//! Who knows which media messages show, and which users were erased.
 
 use async_trait::async_trait;
-use barrage_protocol::Digest;
+use barrage_protocol::{Digest, UserId};
 
 /// Knows which media messages show. The tables of rooms and of the inbox do.
 #[async_trait]
@@ -11,6 +11,12 @@ pub trait Uses: Send + Sync {
     /// # Errors
     /// When a table cannot be read; the medium stays then.
     async fn is_used(&self, digest: Digest) -> Result<bool, UsesError>;
+
+    /// Returns whether the inbox of a user was erased.
+    ///
+    /// # Errors
+    /// When a table cannot be read; the user's avatar stays then.
+    async fn is_erased(&self, user: &UserId) -> Result<bool, UsesError>;
 }
 
 /// Error of a table that cannot be read.

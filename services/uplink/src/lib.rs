@@ -43,7 +43,7 @@ pub use history_config::HistoryConfig;
 #[doc(hidden)]
 pub use http::count_tunnel_requests;
 pub use http::{admin_router, direct_route, guest_router, operations, router};
-pub use inbox::{InboxConfig, InboxParts};
+pub use inbox::{InboxConfig, InboxParts, Pseudonyms};
 pub use limits_config::{LimitsConfig, LimitsError, RULES as LIMIT_RULES};
 pub use metrics::UplinkMetrics;
 pub use polls_config::PollsConfig;

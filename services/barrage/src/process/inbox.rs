@@ -7,7 +7,7 @@ use anyhow::Context;
 use barrage_bus::{BusMetrics, EmbeddedLanes, EmbeddedMail, Lanes, Mail, NatsLanes, NatsMail};
 use barrage_protocol::Sequence;
 use barrage_store::{InboxReads, PostgresInbox, SqliteInbox};
-use barrage_uplink::InboxParts;
+use barrage_uplink::{InboxParts, Pseudonyms};
 
 use crate::config::Config;
 use crate::data_dir;
@@ -45,6 +45,11 @@ impl Inbox {
             }
         };
         Ok(Inbox { lanes, store, secret })
+    }
+
+    /// Returns the pseudonyms that the tables have for users who were erased.
+    pub(super) fn pseudonyms(&self) -> Pseudonyms {
+        Pseudonyms::new(&self.secret)
     }
 
     /// Returns the parts of an uplink.

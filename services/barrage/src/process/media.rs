@@ -12,9 +12,10 @@ use barrage_counters::Quota;
 use barrage_http::{AddressLimits, AllowedOrigins, Front, HttpMetrics, Tls};
 use barrage_media::{Media, MediaKinds, MediaParts, Uses, UsesError};
 use barrage_moderation::MediaHook;
-use barrage_protocol::Digest;
+use barrage_protocol::{Digest, UserId};
 use barrage_store::{InboxReads, Store};
 use barrage_token::AddressKeys;
+use barrage_uplink::Pseudonyms;
 use tokio::net::TcpListener;
 
 use super::context::ProcessContext;
@@ -157,7 +158,7 @@ struct Messages {
     bus: Arc<dyn Bus>,
     store: Arc<dyn Store>,
     /// `None` where letters are off.
-    inbox: Option<Arc<dyn InboxReads>>,
+    inbox: Option<(Arc<dyn InboxReads>, Pseudonyms)>,
 }
 
 #[async_trait]
@@ -169,8 +170,13 @@ impl Uses for Messages {
         if self.bus.settings().borrow().shows_medium(digest, barrage_clock::unix_ms()) {
             return Ok(true);
         }
-        let Some(inbox) = &self.inbox else { return Ok(false) };
+        let Some((inbox, _)) = &self.inbox else { return Ok(false) };
         inbox.shows_medium(digest).await.map_err(UsesError::new)
+    }
+
+    async fn is_erased(&self, user: &UserId) -> Result<bool, UsesError> {
+        let Some((inbox, pseudonyms)) = &self.inbox else { return Ok(false) };
+        Ok(inbox.user(&pseudonyms.first(user)).await.map_err(UsesError::new)?.is_some())
     }
 }
 
@@ -183,7 +189,7 @@ fn uses(context: &ProcessContext) -> Option<Arc<dyn Uses>> {
         return None;
     }
     let store = Arc::clone(context.store.as_ref()?);
-    let inbox = context.inbox.as_ref().map(|inbox| Arc::clone(&inbox.store));
+    let inbox = context.inbox.as_ref().map(|inbox| (Arc::clone(&inbox.store), inbox.pseudonyms()));
     Some(Arc::new(Messages { bus: Arc::clone(&context.bus), store, inbox }))
 }
 

@@ -44,10 +44,11 @@ pub(super) async fn step(
             // Public media are used where no table says so, such as in pages of the platform.
             let public = Media::reference(digest, None).map_err(|error| StepError::Name(error.0.message))?;
             let is_avatar = async || {
-                avatar::is_used(media, digest).await.map_err(|error| StepError::Name(error.0.message))
+                avatar::is_used(media, uses, digest).await.map_err(|error| StepError::Name(error.0.message))
             };
-            if media.blobs.size(&public).await?.is_some()
-                || is_avatar().await?
+            // First, because it also removes the avatars of users who were erased.
+            if is_avatar().await?
+                || media.blobs.size(&public).await?.is_some()
                 || uses.is_used(digest).await?
             {
                 return Ok(None);

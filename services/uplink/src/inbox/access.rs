@@ -87,7 +87,7 @@ impl Access {
         if let Some(known) = self.erased.get(user).await {
             return known;
         }
-        let pseudonym = self.pseudonyms.of(user, 0);
+        let pseudonym = self.pseudonyms.first(user);
         let Ok(found) = self.asked(self.store.user(&pseudonym)).await else { return false };
         self.erased.insert(user.clone(), found.is_some()).await;
         found.is_some()

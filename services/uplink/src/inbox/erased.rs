@@ -11,11 +11,20 @@ const HASH_BYTES: usize = 16;
 pub(super) const PSEUDONYMS_MAX: usize = 8;
 
 /// Makes pseudonyms with the secret of the inbox: without it, nobody finds the id of a pseudonym by trying ids.
-pub(super) struct Pseudonyms(hmac::Key);
+#[derive(Debug, Clone)]
+pub struct Pseudonyms(hmac::Key);
 
 impl Pseudonyms {
-    pub(super) fn new(secret: &[u8; 32]) -> Self {
+    /// Takes the secret of the inbox, which its tables keep.
+    #[must_use]
+    pub fn new(secret: &[u8; 32]) -> Self {
         Pseudonyms(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// Returns the id that the tables have for a user who was erased, and for no other.
+    #[must_use]
+    pub fn first(&self, user: &UserId) -> UserId {
+        self.of(user, 0)
     }
 
     /// Returns a pseudonym of a user. The first one is there for each user who was erased.

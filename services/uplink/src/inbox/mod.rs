@@ -30,6 +30,7 @@ pub(crate) use change::{Block, ItemChange};
 pub use config::InboxConfig;
 pub use control::InboxParts;
 pub(crate) use control::{InboxControl, InboxShared};
+pub use erased::Pseudonyms;
 pub(crate) use groups::GroupChange;
 pub(crate) use pages::PageQuery;
 pub(crate) use privacy::Erased;

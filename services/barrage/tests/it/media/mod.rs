@@ -1,5 +1,6 @@
 //! Media: uploads by tus, their check, and delivery by signed addresses.
 
+mod avatars;
 mod bucket;
 mod clients;
 mod collection;
