@@ -23,12 +23,17 @@ interface Variant {
 interface Waiting {
   user: string;
   since_ms: number;
+  /** Whether the hook has not answered yet. */
+  awaits_hook?: boolean;
+  /** Reason that the hook gave, as plain text. */
+  reason?: string;
   media: { digest: string; kind: string; width?: number; height?: number; variants: Variant[] };
 }
 
 export class MediaReviews {
   readonly #list = byId('waiting-list');
   readonly #note = byId('waiting-note');
+  /** Rows by `keyOf`. */
   readonly #rows = new Map<string, HTMLElement>();
   #waiting: Waiting[] = [];
   #lookedMs = -Infinity;
@@ -69,10 +74,10 @@ export class MediaReviews {
   }
 
   #render(): void {
-    const digests = new Set(this.#waiting.map(({ media }) => media.digest));
-    for (const digest of this.#rows.keys()) if (!digests.has(digest)) this.#rows.delete(digest);
-    for (const one of this.#waiting) if (!this.#rows.has(one.media.digest)) this.#rows.set(one.media.digest, this.#row(one));
-    const rows = this.#waiting.flatMap(({ media }) => this.#rows.get(media.digest) ?? []);
+    const keys = new Set(this.#waiting.map(keyOf));
+    for (const key of this.#rows.keys()) if (!keys.has(key)) this.#rows.delete(key);
+    for (const one of this.#waiting) if (!this.#rows.has(keyOf(one))) this.#rows.set(keyOf(one), this.#row(one));
+    const rows = this.#waiting.flatMap((one) => this.#rows.get(keyOf(one)) ?? []);
     // The focus stays where it is while nothing changes.
     if (rows.length !== this.#list.childElementCount || rows.some((row, at) => row !== this.#list.children[at])) this.#list.replaceChildren(...rows);
     this.#note.textContent = this.#isHere ? this.#problem || (rows.length === 0 ? t('waitingEmpty') : '') : t('waitingElsewhere');
@@ -88,7 +93,9 @@ export class MediaReviews {
       return made;
     };
     const time = element('time', 'note', dateTime(sinceMs));
-    return element('li', 'waiting', lookOf(media, user), element('bdi', 'waiting-who', user), time, element('span', 'line', button('allow', 'small'), button('deny', 'small severe')));
+    const hook = hookOf(one);
+    const said = hook === '' ? [] : [element('p', 'note waiting-hook', hook)];
+    return element('li', 'waiting', lookOf(media, user), element('bdi', 'waiting-who', user), time, ...said, element('span', 'line', button('allow', 'small'), button('deny', 'small severe')));
   }
 
   #ask({ user, media }: Waiting, key: 'allow' | 'deny'): void {
@@ -107,9 +114,26 @@ export class MediaReviews {
   }
 }
 
+/** Returns the key of a row: a medium whose answer of the hook came meanwhile gets another row. */
+function keyOf({ media, awaits_hook: awaitsHook = false, reason = '' }: Waiting): string {
+  return `${media.digest} ${awaitsHook} ${reason}`;
+}
+
+/** Returns what the moderator reads about the hook; empty where there is nothing to say. */
+function hookOf({ awaits_hook: awaitsHook = false, reason = '' }: Waiting): string {
+  if (awaitsHook) return t('waitingHook');
+  return reason === '' ? '' : t('waitingReason', { reason: isolated(reason) });
+}
+
+/** Returns the path of a signed address, which has a host with `media.base_url`: this listener serves it as well. */
+function pathOf(url: string): string {
+  const { pathname, search } = new URL(url, location.href);
+  return pathname + search;
+}
+
 /** Returns what the moderator looks at: a picture, and the link to its largest form; of another file the link alone. */
 function lookOf({ kind, width = 1, height = 1, variants }: Waiting['media'], user: string): HTMLElement {
-  const paths = variants.map(({ url }) => url).filter((url) => PATH.test(url));
+  const paths = variants.map(({ url }) => pathOf(url)).filter((url) => PATH.test(url));
   const link = element('a', 'waiting-look');
   const large = paths.at(-1);
   if (large !== undefined) link.href = large;
@@ -128,7 +152,7 @@ function lookOf({ kind, width = 1, height = 1, variants }: Waiting['media'], use
   image.alt = '';
   image.referrerPolicy = 'no-referrer';
   const shown = variants.find(({ name }) => Number(name) >= SHOWN_PX * Math.min(devicePixelRatio || 1, 2)) ?? variants.at(-1);
-  if (shown && PATH.test(shown.url)) image.src = shown.url;
+  if (shown && PATH.test(pathOf(shown.url))) image.src = pathOf(shown.url);
   link.append(image);
   return link;
 }
