@@ -237,7 +237,7 @@ test('a recording begins anew where the server has lost it, and goes at its end 
   assert.deepEqual([...old.uploads.values()].map(({ length }) => length), [8_000]);
 });
 
-test('a cancelled recording is removed from the server and takes no further bytes', async () => {
+test('a cancelled recording is removed from the server, takes no further bytes and keeps nobody waiting for them', async () => {
   const world = new MediaWorld();
   const note = new Growing('audio/webm');
   const upload = openMedia(world.options()).upload(note);
@@ -247,6 +247,7 @@ test('a cancelled recording is removed from the server and takes no further byte
   note.push(noteOf(2));
   assert.equal((await upload.done).kind, 'cancelled');
   assert.deepEqual([world.uploads.size, note.blob.size], [0, 4_000]);
+  await note.changed();
 });
 
 test('a clip gets its cover by a reference, and an avatar is set and taken away', async () => {
