@@ -7,7 +7,7 @@ use barrage_blob::S3Config;
 use barrage_token::AddressKeys;
 
 use crate::denied::Denied;
-use crate::review::MediaKinds;
+use crate::kinds::MediaKinds;
 use crate::scan::ClamdConfig;
 
 barrage_part::part! {

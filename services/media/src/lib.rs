@@ -8,6 +8,7 @@
 //! a signed address may read one. There is no table of media: the store is the only truth about them, the tables of messages about their use, and the disk of this process
 //! about uploads that are not finished.
 
+mod asking;
 mod avatar;
 mod check;
 mod collect;
@@ -17,6 +18,7 @@ mod deliver;
 mod denied;
 mod error;
 mod http;
+mod kinds;
 mod known;
 mod marks;
 mod media;
@@ -34,7 +36,7 @@ pub use check::{CHILD_ARGUMENT, check_child};
 pub use config::{CheckConfig, MediaConfig};
 pub use error::MediaError;
 pub use http::operations;
+pub use kinds::MediaKinds;
 pub use media::{Media, MediaParts};
-pub use review::MediaKinds;
 pub use scan::{Away, ClamdConfig};
 pub use uses::{Uses, UsesError};

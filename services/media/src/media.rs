@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::asking::Asking;
 use crate::config::MediaConfig;
 use crate::denied::Denied;
 use crate::error::{MediaError, disk, store};
@@ -29,7 +30,6 @@ use crate::marks::{CONDEMNED, LINGER_MS, RECORD, TOUCHED};
 use crate::metrics::MediaMetrics;
 use crate::quotas::{Counted, Quotas};
 use crate::record::MediaRecord;
-use crate::review::Asking;
 use crate::scan::Scanner;
 use crate::spool::{Spool, SpoolLimits, Upload};
 use crate::upload::{Received, Stage, Streams, UploadHead, check_length};

@@ -7,8 +7,8 @@ use axum::Router;
 use barrage_guarded::Guarded;
 use barrage_http::{AdminRoutes, AllowedOrigins};
 
+use crate::asking::Asking;
 use crate::media::Media;
-use crate::review::Asking;
 use crate::{check, collect, http, review};
 
 /// Time between two looks for expired uploads and for a changed file of denied digests.

@@ -19,6 +19,8 @@ use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamK
 /// Bytes that are gathered before they are written: as many as a connection reads at once. Larger pieces are quicker
 /// by a fifth, but then an upload that waits holds more than 64 KB.
 const GATHER_BYTES: usize = 16 * 1024;
+/// Time without bytes after which an upload rests: it has no memory for bytes then.
+const REST: Duration = Duration::from_secs(1);
 /// Milliseconds after which a client that was cut may go on.
 const RESUME_MS: u64 = 1_000;
 
@@ -171,14 +173,20 @@ impl<'a> Writer<'a> {
         let mut floor = RateFloor::new(config.rate_bytes_per_s_min, window, Duration::ZERO);
         let mut until = window;
         loop {
+            let wait = if self.gathered.capacity() == 0 { until } else { until.min(REST) };
             let frame = tokio::select! {
                 biased;
                 () = turn.overtaken.cancelled() => return StreamEnd::Overtaken,
                 () = self.media.shutdown.cancelled() => return StreamEnd::Draining,
-                frame = tokio::time::timeout(until, body.frame()) => frame,
+                frame = tokio::time::timeout(wait, body.frame()) => frame,
             };
             let bytes = match frame {
-                Err(_) => Bytes::new(),
+                Err(_) => {
+                    if self.rest().await.is_err() {
+                        return StreamEnd::Failed;
+                    }
+                    Bytes::new()
+                }
                 Ok(None) => return StreamEnd::Complete,
                 Ok(Some(Err(_))) => return StreamEnd::Cut,
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -208,6 +216,15 @@ impl<'a> Writer<'a> {
                 self.write().await?;
             }
         }
+        Ok(())
+    }
+
+    /// Writes what was gathered and gives its memory back: nothing came for a while.
+    async fn rest(&mut self) -> Result<(), ApiError> {
+        if !self.gathered.is_empty() {
+            self.write().await?;
+        }
+        self.gathered = BytesMut::new();
         Ok(())
     }
 

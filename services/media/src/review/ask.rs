@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrage_http::ApiError;
-use barrage_moderation::{Action, MediaJudgement};
+use barrage_moderation::{Action, MediaFacts, MediaJudgement, MediaQuestion};
 use barrage_protocol::code::Refusal;
-use barrage_protocol::{Code, Digest};
+use barrage_protocol::{Code, Digest, UserId};
+use barrage_token::SignedPath;
 
-use super::asking::Asking;
 use super::decide::deny;
 use super::settle::{settle, turn_in_review};
 use super::waiting::{self, Waiting};
+use crate::asking::Asking;
 use crate::collect::erase;
 use crate::media::Media;
 use crate::metrics::CheckEnd;
+use crate::record::MediaRecord;
 use crate::spool::Upload;
 use crate::upload::Stage;
 
+/// Life of the address in a question, in seconds.
+const ADDRESS_SECS: u64 = 300;
 /// Time between two questions about one medium while the hook does not answer.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Milliseconds after which a sender may upload a file again that was refused because the hook did not answer. Until then
@@ -37,7 +41,7 @@ enum Step {
 /// Begins to ask about the medium of an upload, unless a task of this process asks about it already. The task ends with
 /// the shutdown, and the next process asks again.
 pub(crate) fn begin(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) {
-    let Some(turn) = Asking::turn(media, digest) else { return };
+    let Some(turn) = media.asking.as_ref().and_then(|asking| asking.turn(digest)) else { return };
     let (media, upload) = (Arc::clone(media), Arc::clone(upload));
     let tasks = media.tasks.clone();
     tasks.spawn(async move {
@@ -73,7 +77,7 @@ async fn ask(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result
         let (Some(_), Some(record)) = (unanswered, media.record(digest).await?) else {
             return settle(media, upload, digest).await;
         };
-        let judgement = asking.judge(media, &record, &upload.head.user).await;
+        let judgement = judge(media, asking, &record, &upload.head.user).await;
         // The hook may have taken seconds: what was decided meanwhile stays.
         let Some(waiting) = waiting::unanswered(&media.blobs, digest).await? else {
             return settle(media, upload, digest).await;
@@ -85,6 +89,24 @@ async fn ask(media: &Arc<Media>, upload: &Arc<Upload>, digest: Digest) -> Result
         }
     }
     Ok(())
+}
+
+/// Asks the hook once, with an address of the largest form.
+async fn judge(media: &Media, asking: &Asking, record: &MediaRecord, user: &UserId) -> MediaJudgement {
+    let Some(form) = record.variants.last() else {
+        return MediaJudgement::Review { reason: Some("the medium has no form to look at".into()) };
+    };
+    let path = SignedPath { digest: record.digest, variant: &form.name };
+    let ends_secs = barrage_clock::unix_ms() / 1_000 + ADDRESS_SECS;
+    let url = media.url(&media.addresses.sign_until(path, ends_secs));
+    let facts = MediaFacts {
+        digest: record.digest,
+        kind: record.kind,
+        media_type: &form.media_type,
+        size: form.length,
+        url: &url,
+    };
+    asking.judge(&MediaQuestion { user, media: facts }, &media.metrics).await
 }
 
 async fn apply(

@@ -5,15 +5,11 @@
 //! that has the upload; a moderator may decide at any time.
 
 mod ask;
-mod asking;
 mod decide;
-mod kinds;
 mod settle;
 mod waiting;
 
 pub(crate) use ask::begin;
-pub(crate) use asking::Asking;
 pub(crate) use decide::{Decision, decide, list};
-pub use kinds::MediaKinds;
 pub(crate) use settle::{denied, run};
 pub(crate) use waiting::{Awaits, Waiting, awaited, is_denied, lift, put};
