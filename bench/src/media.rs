@@ -1,8 +1,9 @@
-//! Uploads by tus, uploads that rest, and downloads by ranges.
+//! Uploads by tus, uploads that rest or trickle, and downloads by ranges.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -19,6 +20,10 @@ use crate::letters::claims;
 const MIB: usize = 1 << 20;
 /// Bytes of one write of an upload.
 const PIECE_BYTES: usize = 256 * 1024;
+/// Bytes of one write of an upload that trickles.
+const TRICKLE_BYTES: usize = 16 * 1024;
+/// Length of an upload that trickles: more than any run sends.
+const TRICKLE_MIB: usize = 100;
 /// Bytes that a resting upload has sent: more than the server gathers before it writes.
 const RESTING_BYTES: usize = 100 * 1024;
 /// Longest wait for the check of an upload.
@@ -54,6 +59,13 @@ enum Load {
         #[arg(long, default_value_t = 0)]
         first: u8,
     },
+    /// Begins uploads that each send at a pace, prints an empty object, and goes on until its input ends. Prints
+    /// the megabytes that were sent then.
+    Trickle {
+        /// Bytes of each upload a second.
+        #[arg(long, default_value_t = 250_000)]
+        bytes_per_s: u32,
+    },
     /// Begins uploads that send no more, prints an empty object, and holds them until its input ends.
     Rest,
     /// Uploads one file, and reads ranges of one MiB of it.
@@ -87,6 +99,7 @@ impl Media {
             Load::Upload { mib, whole, first } => {
                 upload(&user, self.at_once, mib, whole.then_some(first)).await
             }
+            Load::Trickle { bytes_per_s } => trickle(&user, self.at_once, bytes_per_s).await,
             Load::Rest => rest(&user, self.at_once).await,
             Load::Download { secs } => download(&user, self.at_once, secs).await,
             Load::Picture { file, times } => pictures(&user, &std::fs::read(file)?, times).await,
@@ -245,6 +258,40 @@ async fn upload(user: &Arc<User>, at_once: usize, mib: usize, whole: Option<u8>)
     }
     let secs = began.elapsed().as_secs_f64();
     println!("{}", json!({ "mb": (at_once * mib * MIB) as f64 / 1e6, "secs": secs }));
+    Ok(())
+}
+
+/// Lets uploads send at a pace, until standard input ends. An upload that ends early ends the part.
+async fn trickle(user: &Arc<User>, at_once: usize, bytes_per_s: u32) -> anyhow::Result<()> {
+    let pace = Duration::from_secs_f64(TRICKLE_BYTES as f64 / f64::from(bytes_per_s.max(1)));
+    let (sent, mut uploads) = (Arc::new(AtomicU64::new(0)), JoinSet::new());
+    for n in 0..at_once {
+        let mut connection = user.connect().await?;
+        let upload = connection.create(TRICKLE_MIB * MIB).await?;
+        connection.append(&upload, 0, TRICKLE_MIB * MIB).await?;
+        let sent = Arc::clone(&sent);
+        // Spread over the pace, as people are.
+        let first = Instant::now() + pace.mul_f64(n as f64 / at_once as f64);
+        uploads.spawn(async move {
+            let (piece, mut ticks) = (vec![7; TRICKLE_BYTES], tokio::time::interval_at(first, pace));
+            for _ in 0..TRICKLE_MIB * MIB / TRICKLE_BYTES {
+                ticks.tick().await;
+                connection.stream.write_all(&piece).await?;
+                sent.fetch_add(TRICKLE_BYTES as u64, Ordering::Relaxed);
+            }
+            anyhow::Ok(())
+        });
+    }
+    println!("{}", json!({}));
+    let end = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    tokio::select! {
+        ended = end => drop(ended??),
+        Some(ended) = uploads.join_next() => {
+            ended??;
+            bail!("an upload of {TRICKLE_MIB} MiB ended before the run");
+        }
+    }
+    println!("{}", json!({ "mb": sent.load(Ordering::Relaxed) as f64 / 1e6 }));
     Ok(())
 }
 

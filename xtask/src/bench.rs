@@ -61,6 +61,9 @@ enum Measured {
         /// Measures the whole product on one core instead: uplink, log and gateway in one process.
         #[arg(long, conflicts_with = "against")]
         whole: bool,
+        /// Measures by turns alone and beside so many uploads to a server on the other core, each of 250 kB a second.
+        #[arg(long, value_name = "N", conflicts_with_all = ["against", "whole", "tls"])]
+        uploads: Option<u32>,
         #[command(flatten)]
         machine: fanout::Machine,
         #[command(flatten)]
@@ -282,6 +285,9 @@ pub(crate) fn main(bench: Bench) -> anyhow::Result<()> {
         Measured::Fanout { secs, rounds, tls: true, .. } => encrypted::main(build, secs, rounds, json),
         Measured::Fanout { secs, rounds, whole: true, machine, .. } => {
             fanout::whole(build, &machine, secs, rounds, json)
+        }
+        Measured::Fanout { secs, rounds, uploads: Some(uploads), machine, .. } => {
+            fanout::beside_uploads(build, &machine, uploads, secs, rounds, json)
         }
         Measured::Fanout { secs, rounds, machine, against, .. } => match against.against {
             Some(other) => fanout::against(build, &machine, &other, secs, rounds, json),

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
+use redis::AsyncConnectionConfig;
+
 use crate::config::RedisQuotaConfig;
 use crate::error::QuotaError;
 use crate::redis_counts;
+
+/// Longest wait for the connection, and for each answer. The library's half second is for calls that a sender waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Facts about a Redis server: its version, and whether it may evict counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +26,11 @@ pub struct RedisInfo {
 
 /// Reads the facts by `INFO`; changes nothing in Redis.
 pub async fn inspect(config: &RedisQuotaConfig) -> Result<RedisInfo, QuotaError> {
+    let patient = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
     let mut connection = redis_counts::client(&config.address())?
-        .get_multiplexed_async_connection()
+        .get_multiplexed_async_connection_with_config(&patient)
         .await
         .map_err(QuotaError::Away)?;
     let info: String = redis::cmd("INFO")

@@ -7,6 +7,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 
 use super::figures::{self, ByTurns, median, thousandths};
+use super::media::Uploads;
 use super::site::admin::sleep;
 use super::site::{Build, Gateway, Part, Platform, Process, Read, Readers, SlowCore};
 use crate::run::note;
@@ -132,6 +133,32 @@ pub(crate) fn against(
         note(case.name);
         let measure = |binary: &str| Ok(of_gateway(build, binary, machine, case, secs)?.per_cpu_s);
         ByTurns::measure(rounds, &build.barrage(), other, measure)?.add_to(&mut figures, case.name);
+    }
+    figures::print(&figures, as_json)
+}
+
+/// Measures each case by turns alone and beside uploads to another server, and prints medians and ratios.
+pub(crate) fn beside_uploads(
+    build: &Build,
+    machine: &Machine,
+    uploads: u32,
+    secs: u32,
+    rounds: u32,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let mut figures = Map::new();
+    figures.insert("uploads".into(), json!(uploads));
+    for case in machine.cases() {
+        note(case.name);
+        let measure = |run: &str| {
+            let running = (run == "beside").then(|| Uploads::start(build, uploads)).transpose()?;
+            let delivered = of_gateway(build, &build.barrage(), machine, case, secs)?;
+            if let Some(running) = running {
+                note(&format!("  {:.0} MB were uploaded beside", running.end()?));
+            }
+            Ok(delivered.per_cpu_s)
+        };
+        ByTurns::measure(rounds, "beside", "alone", measure)?.add_to(&mut figures, case.name);
     }
     figures::print(&figures, as_json)
 }

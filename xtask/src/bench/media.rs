@@ -77,7 +77,7 @@ impl Drop for Site {
 }
 
 impl Site {
-    fn start(build: &Build) -> anyhow::Result<Self> {
+    fn start(build: &Build, core: Core) -> anyhow::Result<Self> {
         let folder = empty_folder("media")?;
         let memory = Path::new(MEMORY).join(format!("barrage-bench-{}", std::process::id()));
         ensure!(Path::new(MEMORY).is_dir(), "{MEMORY} is missing: the figures are of files in memory");
@@ -86,7 +86,7 @@ impl Site {
         let key = data.join("token.key");
         std::fs::write(&key, KEY)?;
         let arguments = ["up", "--listen", PUBLIC, "--admin-listen", ADMIN];
-        let mut server = Core::Measured.command(&build.barrage(), &arguments);
+        let mut server = core.command(&build.barrage(), &arguments);
         server.arg("--data-dir").arg(&data).envs(ENVIRONMENT);
         server.env("BARRAGE_MEDIA__LISTEN", format!("[{MEDIA:?}]"));
         server.env("BARRAGE_MEDIA__SPOOL_DIR", memory.join("spool"));
@@ -114,18 +114,37 @@ impl Site {
     }
 }
 
+/// Uploads that send at a pace to a server on the core of the others, until this is dropped.
+pub(super) struct Uploads {
+    part: Part,
+    _site: Site,
+}
+
+impl Uploads {
+    /// Starts the server, and begins the uploads.
+    pub(super) fn start(build: &Build, at_once: u32) -> anyhow::Result<Self> {
+        let site = Site::start(build, Core::Others)?;
+        Ok(Uploads { part: site.begin(build, at_once, &["trickle"])?, _site: site })
+    }
+
+    /// Ends the uploads, and returns the megabytes that they sent.
+    pub(super) fn end(mut self) -> anyhow::Result<f64> {
+        self.part.mark()?["mb"].as_f64().context("no megabytes")
+    }
+}
+
 fn rate(mb: &Value, cpu_secs: f64) -> anyhow::Result<f64> {
     Ok(mb.as_f64().context("no megabytes")? / cpu_secs.max(0.01))
 }
 
 /// Uploads into memory, and uploads that rest.
 pub(crate) fn upload(build: &Build, plan: UploadPlan, as_json: bool) -> anyhow::Result<()> {
-    let site = Site::start(build)?;
+    let site = Site::start(build, Core::Measured)?;
     let resting = site.server.resident_bytes()?;
     let rest = site.begin(build, plan.resting, &["rest"])?;
     let bytes = (site.server.resident_bytes()? - resting) / f64::from(plan.resting.max(1));
     drop((rest, site));
-    let site = Site::start(build)?;
+    let site = Site::start(build, Core::Measured)?;
     let (mib, mut received, mut kept) = (plan.mib.to_string(), Vec::new(), Vec::new());
     for round in 1..=plan.rounds {
         received.push(site.mb_per_s_core(build, plan.at_once, &["upload", "--mib", &mib])?);
@@ -147,7 +166,7 @@ pub(crate) fn upload(build: &Build, plan: UploadPlan, as_json: bool) -> anyhow::
 
 /// Downloads by ranges, and pictures through the check.
 pub(crate) fn media(build: &Build, plan: MediaPlan, as_json: bool) -> anyhow::Result<()> {
-    let site = Site::start(build)?;
+    let site = Site::start(build, Core::Measured)?;
     let (secs, mut rates, mut heads) = (plan.secs.to_string(), Vec::new(), Vec::new());
     for round in 1..=plan.rounds {
         let mut part = site.begin(build, plan.at_once, &["download", "--secs", &secs])?;

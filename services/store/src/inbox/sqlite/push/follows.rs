@@ -61,6 +61,11 @@ pub(in crate::inbox::sqlite) fn start(
     connection: &mut Connection,
     campaign: &NewCampaign,
 ) -> Result<Campaign, InboxError> {
+    let sql = format!("{} WHERE c.id = ?1", parse::campaign_query());
+    // Asked again, a campaign shows how far it is: its followers are counted once.
+    if let Some(known) = one(connection, &sql, [&campaign.id], |row| parse::campaign(row))? {
+        return Ok(known);
+    }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let host = number(&transaction, &campaign.host)?;
     let count = "SELECT COUNT(*) FROM inbox_follows WHERE host = ?1";
@@ -69,7 +74,6 @@ pub(in crate::inbox::sqlite) fn start(
         "INSERT INTO inbox_campaigns VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, NULL, ?5, 0) ON CONFLICT DO NOTHING",
         params![campaign.id, host, campaign.room, campaign.title, int(campaign.at_ms), followers],
     )?;
-    let sql = format!("{} WHERE c.id = ?1", parse::campaign_query());
     let found = one(&transaction, &sql, [&campaign.id], |row| parse::campaign(row))?;
     transaction.commit()?;
     found.ok_or(InboxError::Corrupt("campaign"))
