@@ -22,8 +22,8 @@ const MIB: usize = 1 << 20;
 const PIECE_BYTES: usize = 256 * 1024;
 /// Bytes of one write of an upload that trickles.
 const TRICKLE_BYTES: usize = 16 * 1024;
-/// Length of an upload that trickles: more than any run sends.
-const TRICKLE_MIB: usize = 100;
+/// Length of an upload that trickles: more than a run sends, and small enough for the room of hundreds.
+const TRICKLE_MIB: usize = 32;
 /// Bytes that a resting upload has sent: more than the server gathers before it writes.
 const RESTING_BYTES: usize = 100 * 1024;
 /// Longest wait for the check of an upload.

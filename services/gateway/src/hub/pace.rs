@@ -30,12 +30,14 @@ fn at_level(config: &GatewayConfig, heat: Heat, level: Level, chat_share: f64, s
         Heat::Hot => (2, 2, config.deflate_effort, TRAIL_BYTES_MAX),
         Heat::Celebrity => (4, 3, config.deflate_effort.saturating_add(CELEBRITY_EFFORT), TRAIL_BYTES_MAX),
     };
-    let pulse = Duration::from_millis(config.pulse_ms) * pulses;
     let factor = f64::from(windows * level.window_factor()) * stretch.max(1.0);
     let window = Duration::from_millis(config.window_ms);
     let window_max = Duration::from_millis(config.window_ms_max).max(window);
+    let window = window.mul_f64(factor).min(window_max);
+    // A pulse costs a write for each viewer, as a batch does: a room of long windows has no shorter pulses.
+    let pulse = (Duration::from_millis(config.pulse_ms) * pulses).max(window);
     Pace {
-        window: window.mul_f64(factor).min(window_max),
+        window,
         pulse: match level {
             Level::Normal => Some(pulse),
             Level::CoarsePulses => Some(pulse * COARSE),
@@ -79,6 +81,14 @@ mod tests {
         assert_eq!(pulse(Level::Normal), Some(Duration::from_secs(1)));
         assert_eq!(pulse(Level::CoarsePulses), Some(Duration::from_secs(5)));
         assert_eq!(pulse(Level::NoPulses), None);
+    }
+
+    #[test]
+    fn pulses_are_no_more_frequent_than_batches() {
+        let config = GatewayConfig { window_ms: 2_500, window_ms_max: 5_000, ..GatewayConfig::default() };
+        let pulse_ms =
+            |heat| at_level(&config, heat, Level::Normal, 1.0, 1.0).pulse.map(|pulse| pulse.as_millis());
+        assert_eq!([pulse_ms(Heat::Warm), pulse_ms(Heat::Hot)], [Some(2_500), Some(5_000)]);
     }
 
     #[test]

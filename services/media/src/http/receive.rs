@@ -19,6 +19,8 @@ use crate::upload::{Checksum, Pace, RateFloor, Received, Running, Stage, StreamK
 /// Bytes that are gathered before they are written: as many as a connection reads at once. Larger pieces are quicker
 /// by a fifth, but then an upload that waits holds more than 64 KB.
 const GATHER_BYTES: usize = 16 * 1024;
+/// Bytes that are written as they come: gathering them would copy them, and take memory for the copy.
+const DIRECT_BYTES: usize = GATHER_BYTES / 4;
 /// Time without bytes after which an upload rests: it has no memory for bytes then.
 const REST: Duration = Duration::from_secs(1);
 /// Milliseconds after which a client that was cut may go on.
@@ -203,9 +205,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Takes bytes of the body, and writes what was gathered when it is enough.
+    /// Takes bytes of the body, and writes them when they are enough.
     async fn take(&mut self, mut bytes: Bytes) -> Result<(), ApiError> {
         while !bytes.is_empty() {
+            if self.gathered.is_empty() && bytes.len() >= DIRECT_BYTES {
+                return self.append(bytes).await.map(drop);
+            }
             if self.gathered.capacity() == 0 {
                 self.gathered.reserve(GATHER_BYTES);
             }
@@ -221,29 +226,35 @@ impl<'a> Writer<'a> {
 
     /// Writes what was gathered and gives its memory back: nothing came for a while.
     async fn rest(&mut self) -> Result<(), ApiError> {
-        if !self.gathered.is_empty() {
-            self.write().await?;
-        }
+        self.write().await?;
         self.gathered = BytesMut::new();
         Ok(())
     }
 
-    /// Writes what was gathered.
+    /// Writes what was gathered, and keeps the memory for what comes.
     async fn write(&mut self) -> Result<(), ApiError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
         let gathered = std::mem::take(&mut self.gathered);
+        self.gathered = self.append(gathered).await?;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    /// Appends a piece to the file, and gives it back.
+    async fn append<P: AsRef<[u8]> + Send + 'static>(&mut self, piece: P) -> Result<P, ApiError> {
+        let bytes = piece.as_ref();
         if let Some((_, running)) = &mut self.checked {
-            running.update(&gathered);
+            running.update(bytes);
         }
         let syncing = if self.checked.is_some() { Syncing::AtTheEnd } else { Syncing::AsTheyCome };
-        self.media.metrics.received_bytes.inc_by(gathered.len() as u64);
-        let mut gathered =
-            self.blocking(move |file| file.append(&gathered, syncing).map(|()| gathered)).await?;
-        gathered.clear();
-        self.gathered = gathered;
+        self.media.metrics.received_bytes.inc_by(bytes.len() as u64);
+        let piece = self.blocking(move |file| file.append(piece.as_ref(), syncing).map(|()| piece)).await?;
         if let (None, Some(file)) = (&self.checked, &self.file) {
             self.upload.set_received(file.progress().bytes);
         }
-        Ok(())
+        Ok(piece)
     }
 
     /// Writes the rest, takes bytes back whose hash is wrong or not known, and syncs.
