@@ -281,6 +281,8 @@ async fn ask(program: &Path, folder: &Path, job: &[u8]) -> Result<Outcome, Probl
     let mut child = Command::new(program)
         .arg(CHILD_ARGUMENT)
         .env_clear()
+        // Memory that the server's allocator only keeps ready would count as used, and would not be bounded.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
