@@ -138,6 +138,7 @@ pub(crate) async fn a_review_is_decided_once_by_two_processes<E: Engine>() {
     let (one, other) = (engine.bus(), engine.another().await);
     let room: RoomId = "a".parse().unwrap();
     one.change(Change::Patch(room.clone(), RoomPatch::Ensure { title: "A".into() })).await.unwrap();
+    other.catch_up(&room).await.unwrap();
     let change = |change| Change::Review { room: room.clone(), change };
     for n in 0..10 {
         let id = format!("rv-{n}");
@@ -169,6 +170,7 @@ pub(crate) async fn concurrent_changes_of_two_processes_both_take_effect<E: Engi
     let room: RoomId = "a".parse().unwrap();
     let user: UserId = "u".parse().unwrap();
     one.change(Change::Patch(room.clone(), RoomPatch::Ensure { title: "A".into() })).await.unwrap();
+    other.catch_up(&room).await.unwrap();
     let prewarm = |n: u64| Prewarm { at_ms: 4_102_444_800_000 + n, lasts_secs: 60, viewers: 1 };
     let patches = |bus: Arc<dyn Bus>, offset: u64| {
         let room = room.clone();
