@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use barrage_bus::{Bus, Event, Log, NatsBus, RangeLimits, Subscription, Topic};
 use barrage_protocol::{Class, RoomId, Sequence};
+use futures_util::{StreamExt, stream};
 
 use crate::drafts::{draft, topic};
+
+/// Gifts that are posted again at a time.
+const REPOSTS_AT_ONCE: usize = 32;
 
 /// Gifts by room and id, with the position of those that were accepted.
 #[derive(Debug, Default)]
@@ -50,14 +54,11 @@ impl Ledger {
     pub(super) async fn repost_unsure(&mut self, bus: &NatsBus) -> usize {
         let unsure: Vec<_> =
             self.gifts.iter().filter(|(_, at)| at.is_none()).map(|(gift, _)| gift.clone()).collect();
-        for (room, id) in &unsure {
-            let receipts = loop {
-                match bus.publish(vec![draft(room, "u", id, Class::Gift)]).await {
-                    Ok(receipts) => break receipts,
-                    Err(error) => assert!(error.is_retryable(), "{error}"),
-                }
-            };
-            self.accepted(room, id, receipts[0].sequence);
+        let mut posts = stream::iter(unsure.clone())
+            .map(|gift| async move { (repost(bus, &gift).await, gift) })
+            .buffer_unordered(REPOSTS_AT_ONCE);
+        while let Some((sequence, (room, id))) = posts.next().await {
+            self.accepted(&room, &id, sequence);
         }
         unsure.len()
     }
@@ -82,6 +83,16 @@ impl Ledger {
             self.gifts.iter().map(|(gift, at)| (gift.clone(), at.unwrap())).collect();
         assert_eq!(stored.len(), accepted.len(), "gifts were lost, or stored without a post");
         assert_eq!(stored, accepted);
+    }
+}
+
+/// Posts a gift until it has a position.
+async fn repost(bus: &NatsBus, (room, id): &(String, String)) -> Sequence {
+    loop {
+        match bus.publish(vec![draft(room, "u", id, Class::Gift)]).await {
+            Ok(receipts) => return receipts[0].sequence,
+            Err(error) => assert!(error.is_retryable(), "{error}"),
+        }
     }
 }
 
