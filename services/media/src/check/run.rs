@@ -281,7 +281,8 @@ async fn ask(program: &Path, folder: &Path, job: &[u8]) -> Result<Outcome, Probl
     let mut child = Command::new(program)
         .arg(CHILD_ARGUMENT)
         .env_clear()
-        // Memory that the server's allocator only keeps ready would count as used, and would not be bounded.
+        // mimalloc reserves 1 GiB when the process starts. It makes memory writable only when it needs it, so that
+        // the limit of the process counts all that a picture takes.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .current_dir(folder)
         .stdin(Stdio::piped())

@@ -54,13 +54,14 @@ impl Ledger {
     pub(super) async fn repost_unsure(&mut self, bus: &NatsBus) -> usize {
         let unsure: Vec<_> =
             self.gifts.iter().filter(|(_, at)| at.is_none()).map(|(gift, _)| gift.clone()).collect();
-        let mut posts = stream::iter(unsure.clone())
+        let count = unsure.len();
+        let mut posts = stream::iter(unsure)
             .map(|gift| async move { (repost(bus, &gift).await, gift) })
             .buffer_unordered(REPOSTS_AT_ONCE);
         while let Some((sequence, (room, id))) = posts.next().await {
             self.accepted(&room, &id, sequence);
         }
-        unsure.len()
+        count
     }
 
     /// Asserts that the partitions hold each gift once, where its receipt says.

@@ -257,7 +257,7 @@ async fn storm(rooms: usize, rate: u64, secs: u64) {
     }
     let last_movers = barrage_clock::now();
     // Each move waits for the publishes to its room, and two processes move.
-    settled(&parent, Duration::from_secs(120 + rooms as u64 / 4)).await;
+    settled(&parent, Duration::from_secs(110 + rooms as u64 / 4)).await;
     for child in &mut movers {
         child.kill(&mut ledger).await;
     }
