@@ -14,5 +14,6 @@ mod posts;
 mod reviews;
 mod site;
 mod speak;
+mod super_chats;
 mod tokens;
 mod tunnel;
