@@ -10,6 +10,7 @@ mod mail;
 mod mark;
 mod pace;
 mod reader;
+mod recent;
 mod room_tables;
 mod row;
 mod sequencer;

@@ -112,9 +112,12 @@ pub(crate) fn with_limit(
         figures.insert(format!("{}_ratio", case.name), json!(thousandths(median(&mut ratio))));
     }
     if let Some(per_cpu_s) = figures.get("gateway_window50").and_then(Value::as_f64) {
-        let (rate, p99_ms) = at_half_saturation(build, machine, per_cpu_s, secs)?;
+        let (rate, delivered) = at_half_saturation(build, machine, per_cpu_s, secs)?;
         figures.insert("half_saturation_messages_per_s".into(), json!(rate));
-        figures.insert("p99_ms_at_half_saturation".into(), json!(p99_ms));
+        figures.insert("p99_ms_at_half_saturation".into(), json!(delivered.p99_ms));
+        // The window grows with the load, also below saturation.
+        let window_ms = thousandths(1_000.0 / delivered.frames_per_s);
+        figures.insert("window_ms_at_half_saturation".into(), json!(window_ms));
     }
     figures::print(&figures, as_json)
 }
@@ -169,12 +172,12 @@ fn at_half_saturation(
     machine: &Machine,
     per_cpu_s: f64,
     secs: u32,
-) -> anyhow::Result<(f64, f64)> {
+) -> anyhow::Result<(f64, Delivered)> {
     let batched = &CASES[2];
     let messages_per_s = (per_cpu_s / f64::from(batched.viewers) / 2.0).round();
     note(&format!("half of the saturation: {messages_per_s} messages per second"));
     let delivered = of_gateway(build, &build.barrage(), machine, &Case { messages_per_s, ..*batched }, secs)?;
-    Ok((messages_per_s, delivered.p99_ms))
+    Ok((messages_per_s, delivered))
 }
 
 /// Measures the whole product on one core by turns with the limit of the batched room, and prints the medians.

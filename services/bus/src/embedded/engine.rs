@@ -16,6 +16,7 @@ use super::condition::Condition;
 use super::file::LogFile;
 use super::journal::{Journal, Loss};
 use super::reader::JournalReader;
+use super::recent::Recent;
 use super::sequencer::{Command, Commit, Sequencer, TICK_EVERY};
 use super::topics::Topics;
 use super::{mark, reader};
@@ -43,6 +44,7 @@ pub struct EmbeddedBus {
     topics: Arc<Topics>,
     settings: watch::Receiver<Arc<Settings>>,
     tail: watch::Receiver<Sequence>,
+    recent: Arc<Recent>,
     reader: Arc<Mutex<JournalReader>>,
     condition: Arc<Condition>,
     instances: Mutex<HashMap<(Role, String), (InstanceReport, Instant)>>,
@@ -127,12 +129,14 @@ impl EmbeddedBus {
         let condition = Arc::new(Condition::default());
         let next = journal.next_sequence();
         let tail = watch::Sender::new(Sequence(next - 1));
+        let recent = Arc::new(Recent::after(Sequence(next - 1)));
         let (commands, received) = mpsc::channel(config.queue_max);
         let bus = Arc::new(EmbeddedBus {
             commands,
             topics: Arc::clone(&topics),
             settings: settings.subscribe(),
             tail: tail.subscribe(),
+            recent: Arc::clone(&recent),
             reader: Arc::new(Mutex::new(reader)),
             condition: Arc::clone(&condition),
             instances: Mutex::default(),
@@ -144,6 +148,7 @@ impl EmbeddedBus {
         let sequencer = Sequencer {
             journal,
             topics,
+            recent,
             settings,
             tail,
             config,
@@ -254,6 +259,10 @@ impl Log for EmbeddedBus {
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<Stored>, BusError> {
+        let stored = |message: Arc<Message>| Stored { at: message.sequence, message };
+        if let Some(messages) = self.recent.read(after, limit) {
+            return Ok(messages.into_iter().map(stored).collect());
+        }
         let reader = Arc::clone(&self.reader);
         let condition = Arc::clone(&self.condition);
         let read = move || {
@@ -264,10 +273,7 @@ impl Log for EmbeddedBus {
             Reads::Here => Ok(read()),
         };
         match read {
-            Ok(Ok(messages)) => {
-                let stored = |message: Arc<Message>| Stored { at: message.sequence, message };
-                Ok(messages.into_iter().map(stored).collect())
-            }
+            Ok(Ok(messages)) => Ok(messages.into_iter().map(stored).collect()),
             Ok(Err(error)) => Err(BusError::Unavailable(error.to_string())),
             Err(error) => Err(BusError::Unavailable(error.to_string())),
         }

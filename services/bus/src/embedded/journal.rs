@@ -15,6 +15,7 @@ use super::mark::Mark;
 use super::row;
 use crate::error::BusError;
 use crate::log::Topic;
+use crate::topic_log::Kept;
 
 /// Positions that are reserved ahead: a restart gives no position twice even when the last
 /// commits did not reach the disk.
@@ -57,6 +58,14 @@ pub(crate) struct Entry {
     pub(crate) fingerprint: u64,
     /// Time of acceptance, by the log's own clock ([`crate::log_clock::LogClock`]).
     pub(crate) clock_ms: u64,
+}
+
+impl Entry {
+    /// Returns the message with its time when it belongs to a room's chain.
+    pub(crate) fn of_room(&self) -> Option<Kept> {
+        let kept = || Kept { kept_at_ms: self.clock_ms, message: Arc::clone(&self.message) };
+        matches!(self.topic, Topic::Room(_)).then(kept)
+    }
 }
 
 pub(crate) struct Journal {

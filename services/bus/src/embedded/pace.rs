@@ -8,9 +8,14 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Rest after a commit, as a multiple of the processor time that it took: commits take at most a third
-/// of one core, and all other work of the posts has the rest.
+/// Rest after a commit of one caller, as a multiple of the processor time that it took: commits take at most a
+/// third of one core, and all other work of the posts has the rest.
 const SHARE: u32 = 2;
+/// The same after a commit of several callers, who share the core with the commits: a longer rest has more of them
+/// in the next commit.
+const CROWD_SHARE: u32 = 4;
+/// Callers of a commit from which they count as several.
+const CROWD: usize = 3;
 /// Longest rest, which is the longest time that a rest delays a message.
 const REST_MAX: Duration = Duration::from_millis(1);
 
@@ -20,7 +25,8 @@ pub(crate) fn rest_after(cost: Duration, commands: usize, commands_max: usize) -
     if commands >= commands_max {
         return Duration::ZERO;
     }
-    (cost * SHARE).min(REST_MAX)
+    let share = if commands < CROWD { SHARE } else { CROWD_SHARE };
+    (cost * share).min(REST_MAX)
 }
 
 /// Returns the processor time that this thread has taken. Unlike the time of a wall clock, it has no wait for
@@ -38,6 +44,7 @@ mod tests {
     fn rest_follows_the_cost_of_a_commit_up_to_its_bound() {
         assert_eq!(rest_after(Duration::ZERO, 1, 8), Duration::ZERO);
         assert_eq!(rest_after(Duration::from_micros(150), 1, 8), Duration::from_micros(300));
+        assert_eq!(rest_after(Duration::from_micros(150), CROWD, 8), Duration::from_micros(600));
         assert_eq!(rest_after(Duration::from_secs(1), 7, 8), REST_MAX);
     }
 

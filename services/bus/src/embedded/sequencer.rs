@@ -12,6 +12,7 @@ use super::answers::{Answer, Answers, Reply, answer};
 use super::condition::Condition;
 use super::journal::{Entry, Journal, Probe};
 use super::pace;
+use super::recent::Recent;
 use super::topics::Topics;
 use crate::config::BusConfig;
 use crate::error::BusError;
@@ -47,6 +48,7 @@ pub(crate) enum Command {
 pub(crate) struct Sequencer {
     pub(crate) journal: Journal,
     pub(crate) topics: Arc<Topics>,
+    pub(crate) recent: Arc<Recent>,
     pub(crate) settings: watch::Sender<Arc<Settings>>,
     pub(crate) tail: watch::Sender<Sequence>,
     pub(crate) config: BusConfig,
@@ -253,6 +255,8 @@ impl Sequencer {
                 .commit_messages
                 .observe(f64::from(u32::try_from(commit.entries.len()).unwrap_or(u32::MAX)));
             self.committed = last.message.sequence;
+            // Before the tail: a reader that sees the tail finds all messages up to it.
+            self.recent.add(commit.entries.iter().filter_map(Entry::of_room));
             self.tail.send_replace(last.message.sequence);
             self.condition.written();
         }
@@ -289,6 +293,7 @@ impl Sequencer {
         let now_ms = self.clock.now_ms();
         self.swept_ms = now_ms;
         self.topics.expire(now_ms, &self.config);
+        self.recent.expire(now_ms);
         if let Err(error) =
             self.journal.sweep(now_ms.saturating_sub(self.config.log_secs.saturating_mul(1_000)))
         {

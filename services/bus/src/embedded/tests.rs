@@ -266,3 +266,38 @@ async fn message_whose_text_has_changed_on_the_disk_is_not_served() {
     drop(connection);
     assert_eq!(outcome(&open(folder.path(), &clock, 0), Sequence::ZERO).await, (RepairOutcome::Complete, 1));
 }
+
+/// The newest messages are read from memory, and older ones from the file.
+#[tokio::test]
+async fn a_reader_of_all_messages_gets_each_once_from_file_and_memory() {
+    const PACKAGES: u64 = 10;
+    const PACKAGE: u64 = 500;
+    let (folder, clock) = (tempfile::tempdir().unwrap(), clock());
+    let bus = open(folder.path(), &clock, 0);
+    let mut given = Vec::new();
+    for package in 0..PACKAGES {
+        let chat = |number: u64| Draft { class: Class::Chat, ..gift(&format!("{package}-{number}")) };
+        let receipts = bus.publish((0..PACKAGE).map(chat).collect()).await.unwrap();
+        given.extend(receipts.iter().map(|receipt| receipt.sequence));
+        let to_one = Draft { to: Some("v".parse().unwrap()), ..gift(&format!("direct-{package}")) };
+        bus.publish(vec![to_one]).await.unwrap();
+    }
+    let read = async |bus: &EmbeddedBus| {
+        let mut read = Vec::new();
+        loop {
+            let after = read.last().copied().unwrap_or_default();
+            let batch = bus.read_all(0, after, 300).await.unwrap();
+            if batch.is_empty() {
+                return read;
+            }
+            read.extend(batch.iter().map(|stored| stored.at));
+        }
+    };
+    assert_eq!(read(&bus).await, given, "the first messages are not in memory any more");
+    // Time takes the others out of memory, too.
+    sweep(&bus, &clock).await;
+    given.push(publish(&bus, "sweeps").await.sequence);
+    assert_eq!(read(&bus).await, given);
+    drop(bus);
+    assert_eq!(read(&open(folder.path(), &clock, 0)).await, given);
+}

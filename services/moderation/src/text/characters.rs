@@ -13,13 +13,20 @@ pub(crate) const fn is_simple(c: char) -> bool {
 /// [`UnicodeSegmentation::grapheme_indices`], several times as fast for most texts.
 pub(crate) fn characters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
+    let is_ascii = |byte: &u8| matches!(byte, b' '..=b'~');
     std::iter::from_fn(move || {
+        let start = at;
+        let mut bytes = text.as_bytes()[at..].iter();
+        // Most texts are ASCII: nothing is decoded for a character of it before another.
+        if bytes.next().is_some_and(is_ascii) && bytes.next().is_none_or(is_ascii) {
+            at += 1;
+            return Some((start, &text[start..at]));
+        }
         let rest = &text[at..];
         let mut chars = rest.chars();
         let first = chars.next()?;
         let alone = is_simple(first) && chars.next().is_none_or(is_simple);
         let length = if alone { first.len_utf8() } else { rest.graphemes(true).next()?.len() };
-        let start = at;
         at += length;
         Some((start, &rest[..length]))
     })

@@ -15,6 +15,9 @@ use unicode_script::UnicodeScript;
 use super::characters::characters;
 use super::fold_table::{CharFold, Kind, folded, is_invisible};
 
+/// First combining mark of Unicode. Characters before it need no look at the table of marks.
+const FIRST_MARK: char = '\u{300}';
+
 /// One folded character, with the position of its original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unit {
@@ -92,7 +95,7 @@ impl Folded {
 
     fn push_char(&mut self, c: char, base: Option<char>, start: u32, end: u32) -> bool {
         // Vowel signs belong to the letters of their script; marks on other letters are removed.
-        if is_combining_mark(c) && base.is_none_or(|base| base.script() != c.script()) {
+        if c >= FIRST_MARK && is_combining_mark(c) && base.is_none_or(|base| base.script() != c.script()) {
             return false;
         }
         folded(c, |fold| match fold {
@@ -209,6 +212,11 @@ mod tests {
         assert_eq!(fold("ТЕСТ"), fold("тест"));
         assert_eq!(fold("Ёлка Йод"), fold("елка иод"));
         assert_eq!(fold("ﬁsh"), fold("fish"));
+    }
+
+    #[test]
+    fn no_combining_mark_comes_before_the_first() {
+        assert_eq!(('\0'..=char::MAX).find(|c| is_combining_mark(*c)), Some(FIRST_MARK));
     }
 
     #[test]
